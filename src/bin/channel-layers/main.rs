@@ -1,0 +1,3 @@
+//! The `channel-layers` command.
+
+fn main() {}

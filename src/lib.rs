@@ -1,0 +1,44 @@
+//! Channel layers for Rust and the browser.
+//!
+//! A *channel layer* lets the parts of an application that run in different processes talk: a web view, a background
+//! task, a WebSocket connection on another server. Parts send messages to named *channels* and to *groups* of
+//! channels, and the layer carries them. The idea, its verbs and its guarantees are those of
+//! [Django Channels](https://channels.readthedocs.io/en/stable/channel_layer_spec.html).
+//!
+//! # Layout
+//!
+//! - [`protocol`]: names, messages, frames and codes: what travels, for both targets.
+//! - [`client`]: the client of the gateway, for Rust programs and for browsers.
+//! - `layer` (servers): the `ChannelLayer` specification and the in-memory layer.
+//! - `gateway` (servers): WebSockets and HTTP in front of a layer.
+//! - `wasm` (browsers, feature `npm`): what the npm package binds to.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `cli` | yes | the `channel-layers` binary; libraries turn it off |
+//! | `demo` | no | the chat page inside the binary |
+//! | `testing` | no | the conformance suite, for authors of other layers |
+//! | `npm` | no | the wasm-bindgen classes of the npm package |
+
+mod error;
+#[allow(dead_code)]
+mod queue;
+
+pub mod client;
+pub mod protocol;
+
+// Target split 1 of 2: which modules exist. The other one is in `client/platform/mod.rs`.
+cfg_if::cfg_if! {
+    if #[cfg(target_family = "wasm")] {
+        #[cfg(feature = "npm")]
+        mod wasm;
+    } else {
+        pub mod gateway;
+        pub mod layer;
+    }
+}
+
+pub use error::{Error, ErrorKind, Result};
+pub use protocol::{ChannelName, GroupName, Message};

@@ -1,0 +1,333 @@
+//! What the gateway says to a client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Fields, FrameError, POSITIVE, positive, text, writer};
+use crate::protocol::raw::{self, MapWriter, Raw, Scalar};
+use crate::protocol::{ChannelName, Encoding, ErrorCode, GroupCode, GroupName, MAX_DEPTH, Message};
+
+/// A frame from the gateway to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerFrame {
+    /// The connection is accepted: the answer to `connect`.
+    Welcome(Welcome),
+    /// A request succeeded.
+    Ok {
+        /// The request's id.
+        id: u64,
+        /// Of `group_add`: the group.
+        group: Option<GroupName>,
+        /// Of `group_add` to a group with history.
+        joined: Option<Joined>,
+        /// Of `refresh`: when the token ends, from now.
+        expires: Option<Duration>,
+    },
+    /// A request failed.
+    Error {
+        /// The request's id, where it had one.
+        id: Option<u64>,
+        /// What failed.
+        code: ErrorCode,
+        /// Why, for people.
+        reason: String,
+        /// Whether trying again can succeed.
+        temporary: bool,
+        /// How long to wait before that.
+        retry_after: Option<Duration>,
+    },
+    /// A message for this connection or for a group that it is in.
+    Message {
+        /// Where it was sent to.
+        target: Target,
+        /// The message.
+        message: Message,
+        /// Its position in the group's history.
+        offset: Option<u64>,
+    },
+    /// The gateway removed this connection from a group.
+    GroupDiscarded {
+        /// The group.
+        group: GroupName,
+        /// Why, and whether to join again.
+        code: GroupCode,
+        /// The same for people.
+        reason: String,
+    },
+    /// Asks for a `pong`.
+    Ping,
+}
+
+/// Where a message was sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A group.
+    Group(GroupName),
+    /// A channel: the connection's own.
+    Channel(ChannelName),
+}
+
+/// What the gateway says when it accepts a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Welcome {
+    /// The id of the `connect` request.
+    pub id: u64,
+    /// The connection's own channel.
+    pub channel: ChannelName,
+    /// Who the client is to the gateway.
+    pub user: Option<String>,
+    /// How often the gateway sends a ping.
+    pub ping: Duration,
+    /// How long it waits for the pong.
+    pub pong: Duration,
+    /// When the token ends, from now.
+    pub expires: Option<Duration>,
+    /// The largest frame that the gateway takes, in bytes.
+    pub frame_limit: u64,
+    /// How many groups the connection may be in.
+    pub group_limit: u64,
+    /// The version of the gateway's software.
+    pub version: String,
+}
+
+/// What joining a group with history tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Joined {
+    /// Which log the offsets belong to.
+    pub epoch: String,
+    /// The newest message's offset.
+    pub offset: u64,
+    /// Whether `messages` is everything since the position that was asked for.
+    pub recovered: bool,
+    /// The messages since then, oldest first, with their offsets.
+    pub messages: Vec<(Message, u64)>,
+}
+
+const KNOWN: &[&str] = &[
+    "op",
+    "id",
+    "channel",
+    "user",
+    "ping",
+    "pong",
+    "expires",
+    "limits",
+    "version",
+    "group",
+    "epoch",
+    "offset",
+    "recovered",
+    "messages",
+    "code",
+    "reason",
+    "temporary",
+    "retry_after",
+    "message",
+];
+
+impl ServerFrame {
+    /// Reads a frame. Nothing is returned for an `op` that this version does not know, which a client ignores.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] where the bytes are not a frame, or a field is missing or wrong.
+    pub fn decode(encoding: Encoding, bytes: &Bytes) -> Result<Option<Self>, FrameError> {
+        let (op, fields) = Fields::read(encoding, bytes, KNOWN)?;
+        Ok(Some(match op.as_str() {
+            "message" => ServerFrame::Message {
+                target: target(&fields)?,
+                message: fields.need("message", "a map", Raw::message)?,
+                offset: fields.want("offset", "an integer", Raw::uint)?,
+            },
+            "ok" => ServerFrame::Ok {
+                id: fields.need("id", POSITIVE, positive)?,
+                group: fields.want("group", "a group name", group)?,
+                joined: Joined::read(&fields)?,
+                expires: fields.want("expires", "a number of seconds", Raw::seconds)?,
+            },
+            "error" => error(&fields)?,
+            "welcome" => ServerFrame::Welcome(Welcome::read(&fields)?),
+            "group_discarded" => ServerFrame::GroupDiscarded {
+                group: fields.need("group", "a group name", group)?,
+                code: GroupCode(fields.need("code", "a code", code)?),
+                reason: fields.want("reason", "text", text)?.unwrap_or_default(),
+            },
+            "ping" => ServerFrame::Ping,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Writes the frame.
+    pub fn encode(&self, encoding: Encoding) -> Bytes {
+        match self {
+            ServerFrame::Welcome(welcome) => welcome.write(encoding),
+            ServerFrame::Ok { id, group, joined, expires } => {
+                let mut writer = writer(encoding, "ok", Some(*id));
+                if let Some(group) = group {
+                    writer.put("group", Scalar::Str(group.as_str()));
+                }
+                if let Some(joined) = joined {
+                    joined.write(encoding, &mut writer);
+                }
+                if let Some(expires) = expires {
+                    writer.put("expires", Scalar::Seconds(*expires));
+                }
+                writer.finish()
+            }
+            ServerFrame::Error { id, code, reason, temporary, retry_after } => {
+                let mut writer = writer(encoding, "error", *id);
+                writer.put("code", Scalar::Uint(code.0.into()));
+                writer.put("name", Scalar::Str(code.name()));
+                writer.put("reason", Scalar::Str(reason));
+                writer.put("temporary", Scalar::Bool(*temporary));
+                if let Some(wait) = retry_after {
+                    writer.put("retry_after", Scalar::Uint(millis(*wait)));
+                }
+                writer.finish()
+            }
+            ServerFrame::Message { target, message, offset } => {
+                let mut writer = writer(encoding, "message", None);
+                match target {
+                    Target::Group(group) => writer.put("group", Scalar::Str(group.as_str())),
+                    Target::Channel(channel) => writer.put("channel", Scalar::Str(channel.as_str())),
+                }
+                writer.put("message", Scalar::Raw(message.bytes(encoding)));
+                if let Some(offset) = offset {
+                    writer.put("offset", Scalar::Uint(*offset));
+                }
+                writer.finish()
+            }
+            ServerFrame::GroupDiscarded { group, code, reason } => {
+                let mut writer = writer(encoding, "group_discarded", None);
+                writer.put("group", Scalar::Str(group.as_str()));
+                writer.put("code", Scalar::Uint(code.0.into()));
+                writer.put("reason", Scalar::Str(reason));
+                writer.finish()
+            }
+            ServerFrame::Ping => writer(encoding, "ping", None).finish(),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn group(raw: &Raw) -> Option<GroupName> {
+    GroupName::new(raw.str()?).ok()
+}
+
+fn channel(raw: &Raw) -> Option<ChannelName> {
+    ChannelName::new(raw.str()?).ok()
+}
+
+fn code(raw: &Raw) -> Option<u16> {
+    raw.uint().and_then(|code| u16::try_from(code).ok())
+}
+
+fn target(fields: &Fields) -> Result<Target, FrameError> {
+    Ok(match fields.want("group", "a group name", group)? {
+        Some(group) => Target::Group(group),
+        None => Target::Channel(fields.need("channel", "a channel name", channel)?),
+    })
+}
+
+fn error(fields: &Fields) -> Result<ServerFrame, FrameError> {
+    let code = ErrorCode(fields.need("code", "a code", code)?);
+    Ok(ServerFrame::Error {
+        id: fields.want("id", POSITIVE, positive)?,
+        code,
+        reason: fields.want("reason", "text", text)?.unwrap_or_default(),
+        temporary: fields.want("temporary", "true or false", Raw::bool)?.unwrap_or_else(|| code.is_temporary()),
+        retry_after: fields.want("retry_after", "a number of milliseconds", Raw::uint)?.map(Duration::from_millis),
+    })
+}
+
+impl Welcome {
+    fn read(fields: &Fields) -> Result<Self, FrameError> {
+        let (mut frame_limit, mut group_limit) = (None, None);
+        if let Some(limits) = fields.get("limits") {
+            raw::entries(limits.encoding, &limits.bytes, MAX_DEPTH, |key, value| match key {
+                "frame" => frame_limit = value.uint(),
+                "groups" => group_limit = value.uint(),
+                _ => {}
+            })
+            .map_err(|(what, at)| FrameError::Malformed(format!("\"limits\" is not a map: {what} at byte {at}")))?;
+        }
+        Ok(Self {
+            id: fields.need("id", POSITIVE, positive)?,
+            channel: fields.need("channel", "a channel name", channel)?,
+            user: fields.want("user", "text", text)?,
+            ping: fields.need("ping", "a number of seconds", Raw::seconds)?,
+            pong: fields.need("pong", "a number of seconds", Raw::seconds)?,
+            expires: fields.want("expires", "a number of seconds", Raw::seconds)?,
+            frame_limit: frame_limit.unwrap_or(u64::MAX),
+            group_limit: group_limit.unwrap_or(u64::MAX),
+            version: fields.want("version", "text", text)?.unwrap_or_default(),
+        })
+    }
+
+    fn write(&self, encoding: Encoding) -> Bytes {
+        let mut limits = MapWriter::new(encoding);
+        limits.put("frame", Scalar::Uint(self.frame_limit));
+        limits.put("groups", Scalar::Uint(self.group_limit));
+        let mut writer = writer(encoding, "welcome", Some(self.id));
+        writer.put("channel", Scalar::Str(self.channel.as_str()));
+        if let Some(user) = &self.user {
+            writer.put("user", Scalar::Str(user));
+        }
+        writer.put("ping", Scalar::Seconds(self.ping));
+        writer.put("pong", Scalar::Seconds(self.pong));
+        if let Some(expires) = self.expires {
+            writer.put("expires", Scalar::Seconds(expires));
+        }
+        writer.put("limits", Scalar::Raw(&limits.finish()));
+        writer.put("version", Scalar::Str(&self.version));
+        writer.finish()
+    }
+}
+
+impl Joined {
+    fn read(fields: &Fields) -> Result<Option<Self>, FrameError> {
+        let Some(epoch) = fields.want("epoch", "text", text)? else { return Ok(None) };
+        Ok(Some(Self {
+            epoch,
+            offset: fields.need("offset", "an integer", Raw::uint)?,
+            recovered: fields.want("recovered", "true or false", Raw::bool)?.unwrap_or_default(),
+            messages: fields
+                .want("messages", "a list of maps with \"message\" and \"offset\"", read_messages)?
+                .unwrap_or_default(),
+        }))
+    }
+
+    fn write(&self, encoding: Encoding, writer: &mut MapWriter) {
+        writer.put("epoch", Scalar::Str(&self.epoch));
+        writer.put("offset", Scalar::Uint(self.offset));
+        writer.put("recovered", Scalar::Bool(self.recovered));
+        writer.put_list(
+            "messages",
+            self.messages.iter().map(|(message, offset)| {
+                let mut item = MapWriter::new(encoding);
+                item.put("message", Scalar::Raw(message.bytes(encoding)));
+                item.put("offset", Scalar::Uint(*offset));
+                item.finish()
+            }),
+        );
+    }
+}
+
+fn read_messages(raw: &Raw) -> Option<Vec<(Message, u64)>> {
+    raw.items()?.iter().map(read_message).collect()
+}
+
+fn read_message(raw: &Raw) -> Option<(Message, u64)> {
+    let (mut message, mut offset) = (None, None);
+    raw::entries(raw.encoding, &raw.bytes, MAX_DEPTH, |key, value| match key {
+        "message" => message = value.message(),
+        "offset" => offset = value.uint(),
+        _ => {}
+    })
+    .ok()?;
+    Some((message?, offset?))
+}

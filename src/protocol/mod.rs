@@ -1,0 +1,63 @@
+//! What travels between a client and the gateway, and between processes: names, messages, frames and codes.
+//!
+//! Values and bytes only: no I/O, no clock, no runtime, no JavaScript. Both targets compile these files, so the
+//! browser and the server cannot disagree. `PROTOCOL.md` documents the same for other languages.
+//!
+//! - [`ChannelName`], [`GroupName`]: validated names.
+//! - [`Message`], [`Value`], [`Map`]: what applications send; [`message!`](crate::message) writes one.
+//! - [`ClientFrame`], [`ServerFrame`]: what the two ends say to each other, in either [`Encoding`].
+//! - [`ErrorCode`], [`CloseCode`], [`GroupCode`]: the codes, and [`action`], what each asks of a client.
+
+mod base64;
+mod code;
+mod event;
+mod frame;
+mod json;
+mod macros;
+mod message;
+mod msgpack;
+mod name;
+mod raw;
+mod serde_impls;
+mod value;
+
+pub use code::{Action, CloseCode, ErrorCode, GroupCode, action};
+pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};
+pub use message::Message;
+pub use name::{ChannelName, GroupName};
+pub use value::{Map, Value};
+
+/// The version of the protocol that this crate speaks, as the gateway states it in `welcome`.
+pub const VERSION: u32 = 1;
+
+/// How deep lists and maps may nest in a message, the message itself included. Deeper input is refused, so that no
+/// reader can be made to overflow its stack.
+pub const MAX_DEPTH: usize = 128;
+
+/// How frames and messages are written as bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// JSON in text frames; byte strings as `{"$bytes": "<base64>"}`.
+    #[default]
+    Json,
+    /// MessagePack in binary frames.
+    Msgpack,
+}
+
+impl Encoding {
+    /// Every encoding, in the order in which the gateway prefers them when a client offers several.
+    pub const ALL: [Encoding; 2] = [Encoding::Msgpack, Encoding::Json];
+
+    /// The WebSocket subprotocol (RFC 6455, section 1.9) that asks for this encoding.
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Encoding::Json => "channel-layers.v1.json",
+            Encoding::Msgpack => "channel-layers.v1.msgpack",
+        }
+    }
+
+    /// The encoding that a subprotocol name asks for.
+    pub fn from_subprotocol(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|encoding| encoding.subprotocol() == name)
+    }
+}

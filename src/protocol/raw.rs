@@ -1,0 +1,249 @@
+//! A map that stays bytes: its entries are visited in place, and single values are read when asked for.
+//!
+//! Frames and messages are looked at through this, so neither needs a tree and neither is copied.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::event::Visitor;
+use super::json::Fault;
+use super::{Encoding, Message, Value, json, msgpack};
+
+/// One value of a map that is still bytes, checked.
+#[derive(Clone, Debug)]
+pub(super) struct Raw {
+    pub(super) encoding: Encoding,
+    pub(super) bytes: Bytes,
+}
+
+/// Calls `entry` with every key of the map in `bytes` and its value, which nests at most `depth` levels, in order. A key that stands twice comes twice:
+/// the last one counts, as in Python and JavaScript.
+pub(super) fn entries(
+    encoding: Encoding,
+    bytes: &Bytes,
+    depth: usize,
+    mut entry: impl FnMut(&str, Raw),
+) -> Result<(), Fault> {
+    let mut visit = |key: &str, place| entry(key, Raw { encoding, bytes: bytes.slice(place) });
+    match encoding {
+        Encoding::Json => {
+            let text = std::str::from_utf8(bytes).map_err(|e| ("text that is not UTF-8", e.valid_up_to()))?;
+            json::entries(text, depth, &mut visit)
+        }
+        Encoding::Msgpack => msgpack::entries(bytes, depth, &mut visit),
+    }
+}
+
+impl Raw {
+    /// The text, of a string.
+    pub(super) fn str(&self) -> Option<Cow<'_, str>> {
+        match self.encoding {
+            Encoding::Json => json::string(std::str::from_utf8(&self.bytes).ok()?),
+            Encoding::Msgpack => msgpack::string(&self.bytes).map(Cow::Borrowed),
+        }
+    }
+
+    /// The number, of a whole number of at least zero. JSON's `5.0` and `5e0` are whole numbers, as in JavaScript.
+    pub(super) fn uint(&self) -> Option<u64> {
+        match self.encoding {
+            Encoding::Json => decimal(&self.bytes, 0),
+            Encoding::Msgpack => match msgpack::value(&self.bytes)? {
+                Value::Int(number) => u64::try_from(number).ok(),
+                Value::Uint(number) => Some(number),
+                _ => None,
+            },
+        }
+    }
+
+    /// The time, of a number of seconds, to the millisecond.
+    pub(super) fn seconds(&self) -> Option<Duration> {
+        match self.encoding {
+            Encoding::Json => decimal(&self.bytes, 3).map(Duration::from_millis),
+            Encoding::Msgpack => match msgpack::value(&self.bytes)? {
+                Value::Int(number) => u64::try_from(number).ok().map(Duration::from_secs),
+                Value::Float(number) => Duration::try_from_secs_f64(number).ok(),
+                _ => None,
+            },
+        }
+    }
+
+    /// The truth, of a Boolean.
+    pub(super) fn bool(&self) -> Option<bool> {
+        match self.encoding {
+            Encoding::Json => {
+                [(&b"true"[..], true), (b"false", false)].iter().find(|(w, _)| *w == self.bytes).map(|f| f.1)
+            }
+            Encoding::Msgpack => {
+                [(0xc3, true), (0xc2, false)].iter().find(|(m, _)| self.bytes[..] == [*m]).map(|f| f.1)
+            }
+        }
+    }
+
+    /// The values of a list, or nothing where it is none.
+    pub(super) fn items(&self) -> Option<Vec<Raw>> {
+        let mut items = Vec::new();
+        let mut visit = |place| items.push(Raw { encoding: self.encoding, bytes: self.bytes.slice(place) });
+        match self.encoding {
+            Encoding::Json => json::items(std::str::from_utf8(&self.bytes).ok()?, &mut visit),
+            Encoding::Msgpack => msgpack::items(&self.bytes, &mut visit),
+        }
+        .ok()?;
+        Some(items)
+    }
+
+    /// The message, of a map.
+    pub(super) fn message(&self) -> Option<Message> {
+        // The frame around it was checked, so the first byte tells.
+        let map = match self.encoding {
+            Encoding::Json => self.bytes.first() == Some(&b'{'),
+            Encoding::Msgpack => matches!(self.bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
+        };
+        map.then(|| Message::trusted(self.encoding, self.bytes.clone()))
+    }
+
+    /// Whether the value is null, which a frame's reader takes for absent.
+    pub(super) fn is_null(&self) -> bool {
+        match self.encoding {
+            Encoding::Json => self.bytes[..] == b"null"[..],
+            Encoding::Msgpack => self.bytes[..] == [0xc0],
+        }
+    }
+}
+
+/// A non-negative decimal number times ten to the `places`, rounded down. No exponent: nobody writes a number of
+/// seconds with one, and reading floats is a tenth of the browser module.
+fn decimal(digits: &[u8], places: u32) -> Option<u64> {
+    let (whole, fraction) = match digits.iter().position(|&c| c == b'.') {
+        Some(at) => (&digits[..at], &digits[at + 1..]),
+        None => (digits, &[][..]),
+    };
+    if places == 0 && fraction.iter().any(|&c| c != b'0') {
+        return None;
+    }
+    let scaled = fraction.iter().chain(std::iter::repeat(&b'0')).take(places as usize);
+    whole.iter().chain(scaled).try_fold(0u64, |number, &c| {
+        let digit = c.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+/// A value that a [`MapWriter`] writes.
+pub(super) enum Scalar<'a> {
+    Str(&'a str),
+    Uint(u64),
+    Bool(bool),
+    /// A number of seconds.
+    Seconds(Duration),
+    /// A value in the writer's encoding already.
+    Raw(&'a [u8]),
+}
+
+/// Writes one map, entry by entry, in either encoding.
+pub(super) struct MapWriter {
+    entries: u32,
+    writer: Writer,
+}
+
+enum Writer {
+    Json(json::Writer),
+    /// Begins with room for the longest header, which is known at the end.
+    Msgpack(msgpack::Writer),
+}
+
+/// The longest header of a MessagePack map.
+const HEADER: usize = 5;
+
+impl MapWriter {
+    pub(super) fn new(encoding: Encoding) -> Self {
+        let writer = match encoding {
+            Encoding::Json => {
+                let mut writer = json::Writer::default();
+                writer.begin_map();
+                Writer::Json(writer)
+            }
+            Encoding::Msgpack => {
+                let mut writer = msgpack::Writer::new(Vec::new());
+                writer.raw(&[0; HEADER]);
+                Writer::Msgpack(writer)
+            }
+        };
+        Self { entries: 0, writer }
+    }
+
+    pub(super) fn put(&mut self, key: &str, value: Scalar<'_>) {
+        self.entries += 1;
+        match &mut self.writer {
+            Writer::Json(writer) => {
+                writer.key(key);
+                match value {
+                    Scalar::Raw(json) => writer.raw(json),
+                    Scalar::Seconds(time) => writer.number(&decimal_seconds(time)),
+                    plain => put_plain(writer, &plain),
+                }
+            }
+            Writer::Msgpack(writer) => {
+                writer.key(key);
+                match value {
+                    Scalar::Raw(msgpack) => writer.raw(msgpack),
+                    Scalar::Seconds(time) if time.subsec_millis() == 0 => writer.uint(time.as_secs()),
+                    Scalar::Seconds(time) => writer.float(time.as_secs_f64()),
+                    plain => put_plain(writer, &plain),
+                }
+            }
+        }
+    }
+
+    /// Puts a list of values that are in the writer's encoding already.
+    pub(super) fn put_list(&mut self, key: &str, items: impl ExactSizeIterator<Item = Bytes>) {
+        self.entries += 1;
+        match &mut self.writer {
+            Writer::Json(writer) => {
+                writer.key(key);
+                writer.begin_list();
+                items.for_each(|item| writer.raw(&item));
+                writer.end_list();
+            }
+            Writer::Msgpack(writer) => {
+                writer.key(key);
+                writer.list_header(items.len());
+                items.for_each(|item| writer.raw(&item));
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        match self.writer {
+            Writer::Json(mut writer) => {
+                writer.end_map();
+                writer.into_bytes().into()
+            }
+            Writer::Msgpack(writer) => {
+                let mut header = msgpack::Writer::new(vec![self.entries]);
+                header.begin_map();
+                let header = header.into_bytes();
+                let mut bytes = writer.into_bytes();
+                bytes[HEADER - header.len()..HEADER].copy_from_slice(&header);
+                Bytes::from(bytes).slice(HEADER - header.len()..)
+            }
+        }
+    }
+}
+
+fn put_plain(writer: &mut impl Visitor, value: &Scalar<'_>) {
+    match value {
+        Scalar::Str(text) => writer.str(text),
+        Scalar::Uint(number) => writer.uint(*number),
+        Scalar::Bool(truth) => writer.bool(*truth),
+        Scalar::Seconds(_) | Scalar::Raw(_) => unreachable!("written by the encoding itself"),
+    }
+}
+
+/// Seconds to the millisecond, without a fraction where it is zero.
+fn decimal_seconds(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => time.as_secs().to_string(),
+        millis => format!("{}.{millis:03}", time.as_secs()),
+    }
+}

@@ -1,0 +1,234 @@
+//! The crate's one queue: bounded in messages and bytes, any number of waiting receivers, each message to one of them.
+//!
+//! Its invariants: an item that was pushed is popped once or dropped with the queue; a receiver that is dropped while
+//! it waits passes its wake-up on, so no item waits while a receiver does. The lock is held for a few instructions
+//! and never across an await, and wakers run outside it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// A queue of `T`, each item with a size in bytes.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    max_items: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    closed: bool,
+    /// Receivers that wait, oldest first, each under the key of its [`Waiter`].
+    waiting: VecDeque<(u64, Waker)>,
+    next_key: u64,
+}
+
+/// Why an item was not queued; it comes back.
+#[derive(Debug)]
+pub(crate) enum Refused<T> {
+    /// The queue is at one of its bounds.
+    Full(T),
+    /// The queue was closed.
+    Closed(T),
+}
+
+impl<T> Queue<T> {
+    /// A queue that refuses an item when it holds `max_items`, or when it holds anything and would pass `max_bytes`. So
+    /// one item always fits, whatever its size.
+    pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
+        let state = State { items: VecDeque::new(), bytes: 0, closed: false, waiting: VecDeque::new(), next_key: 0 };
+        Self { state: Mutex::new(state), max_items, max_bytes }
+    }
+
+    /// Appends an item and wakes one receiver.
+    pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), Refused<T>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed(item));
+        }
+        let heavy = !state.items.is_empty() && state.bytes.saturating_add(bytes) > self.max_bytes;
+        if heavy || state.items.len() >= self.max_items {
+            return Err(Refused::Full(item));
+        }
+        state.items.push_back((item, bytes));
+        state.bytes += bytes;
+        let next = state.waiting.pop_front();
+        drop(state);
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest item, if there is one.
+    pub(crate) fn try_pop(&self) -> Option<T> {
+        self.lock().pop()
+    }
+
+    /// Takes the oldest items while `wanted` says so, and returns how many. For expiry: the items are dropped.
+    pub(crate) fn drop_while(&self, mut wanted: impl FnMut(&T) -> bool) -> usize {
+        let mut state = self.lock();
+        let mut dropped = 0;
+        while state.items.front().is_some_and(|(item, _)| wanted(item)) {
+            state.pop();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Waits for an item, in turn with other receivers; nothing once the queue is closed and empty.
+    ///
+    /// Cancel safety: dropping the future loses nothing.
+    pub(crate) async fn pop(&self) -> Option<T> {
+        let mut waiter = self.waiter();
+        std::future::poll_fn(|cx| waiter.poll_pop(cx)).await
+    }
+
+    /// A place to wait from, for hand-written polling.
+    pub(crate) fn waiter(&self) -> Waiter<&Self, T> {
+        Waiter::new(self)
+    }
+
+    /// Refuses items from now on and wakes every receiver. What is queued can still be taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// How many items wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
+    /// How many bytes the waiting items have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// How many receivers wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing under the lock can panic half-way, so a poisoned state is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn pop(&mut self) -> Option<T> {
+        let (item, bytes) = self.items.pop_front()?;
+        self.bytes -= bytes;
+        Some(item)
+    }
+
+    /// Registers the receiver with this key for a wake-up; ready when there will be none.
+    fn wait(&mut self, key: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+        if self.closed {
+            return Poll::Ready(());
+        }
+        match key.and_then(|key| self.waiting.iter_mut().find(|(waiting, _)| *waiting == key)) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => {
+                self.waiting.push_back((self.next_key, cx.waker().clone()));
+                *key = Some(self.next_key);
+                self.next_key += 1;
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Gives up the place of the receiver with this key.
+    fn leave(&mut self, key: &mut Option<u64>) {
+        if let Some(key) = key.take() {
+            self.waiting.retain(|(waiting, _)| *waiting != key);
+        }
+    }
+}
+
+/// One receiver's place among those that wait on a queue held as `Q` (a reference or an `Arc`). Dropping it gives the
+/// place up, and passes a wake-up that it was given on to the next receiver.
+#[derive(Debug)]
+pub(crate) struct Waiter<Q, T>
+where
+    Q: std::ops::Deref<Target = Queue<T>>,
+{
+    queue: Q,
+    key: Option<u64>,
+}
+
+impl<Q, T> Waiter<Q, T>
+where
+    Q: std::ops::Deref<Target = Queue<T>>,
+{
+    pub(crate) fn new(queue: Q) -> Self {
+        Self { queue, key: None }
+    }
+
+    /// The oldest item, or nothing once the queue is closed and empty; registers for a wake-up otherwise.
+    pub(crate) fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.queue.lock();
+        match state.pop() {
+            Some(item) => {
+                state.leave(&mut self.key);
+                Poll::Ready(Some(item))
+            }
+            None => state.wait(&mut self.key, cx).map(|()| None),
+        }
+    }
+
+    /// Moves items to `out` until it holds `max_items` or the moved ones have `max_bytes`; ready with how many were
+    /// moved, at least one, or with zero once the queue is closed and empty.
+    pub(crate) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        max_items: usize,
+        max_bytes: usize,
+        out: &mut Vec<T>,
+    ) -> Poll<usize> {
+        let mut state = self.queue.lock();
+        let before = state.bytes;
+        let mut moved = 0;
+        while out.len() < max_items && before - state.bytes < max_bytes {
+            let Some(item) = state.pop() else { break };
+            out.push(item);
+            moved += 1;
+        }
+        if moved == 0 {
+            return state.wait(&mut self.key, cx).map(|()| 0);
+        }
+        state.leave(&mut self.key);
+        Poll::Ready(moved)
+    }
+}
+
+impl<Q, T> Drop for Waiter<Q, T>
+where
+    Q: std::ops::Deref<Target = Queue<T>>,
+{
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        let mut state = self.queue.lock();
+        if let Some(at) = state.waiting.iter().position(|(waiting, _)| *waiting == key) {
+            state.waiting.remove(at);
+        } else if !state.items.is_empty() {
+            // This receiver was woken for an item that it will not take.
+            let next = state.waiting.pop_front();
+            drop(state);
+            if let Some((_, waker)) = next {
+                waker.wake();
+            }
+        }
+    }
+}
