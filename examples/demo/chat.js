@@ -28,7 +28,7 @@ const page = {
 // The connection
 
 function start() {
-  page.client = connect(gatewayUrl(), { timeout: PATIENCE });
+  page.client = connect('/ws', { timeout: PATIENCE });
   page.client.on('state', onState);
   onState({ state: page.client.state });
 }
@@ -39,13 +39,6 @@ function startAgain() {
   joined.forEach((room) => room.leave());
   start();
   joined.forEach(join);
-}
-
-function gatewayUrl() {
-  const url = new URL('ws', location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  url.hash = '';
-  return url.href;
 }
 
 function onState({ state, code, reason, retryIn }) {

@@ -61,6 +61,7 @@ export class Room {
     try {
       this.group = await this.#page.client.join(this.groupName, { signal: this.joining.signal });
       this.group.on('chat.message', (message) => this.#receive(message));
+      this.group.onState((change) => this.#membership(change));
     } catch (error) {
       this.#joined = undefined;
       throw error;
@@ -74,9 +75,7 @@ export class Room {
   leave() {
     this.joining?.abort();
     this.group?.leave().catch(() => {}); // It is left on this side whatever the answer.
-    this.group = undefined;
-    this.#joined = undefined;
-    this.#changed();
+    this.#out();
   }
 
   /** Sends a text. It is on show from the start, with what became of it. */
@@ -120,6 +119,19 @@ export class Room {
     badge.firstElementChild.textContent = this.unread > 99 ? '99+' : String(this.unread);
     this.panel.hidden = !isCurrent;
     this.panel.classList.toggle('joining', this.joining !== undefined);
+  }
+
+  /** Joining again after a reconnect is the client's; being thrown out is told. */
+  #membership({ state, code, reason }) {
+    if (state !== 'discarded') return;
+    this.note(`Removed from the room: ${reason} (${code})`);
+    this.#out();
+  }
+
+  #out() {
+    this.group = undefined;
+    this.#joined = undefined;
+    this.#changed();
   }
 
   async #deliver(message, item) {
