@@ -19,8 +19,8 @@ const page = {
   nickname: remembered('nickname') ?? suggestedName(),
   /** The room on show. */
   current: undefined,
-  /** When the connection was lost, while it is. */
-  lostAt: undefined,
+  /** Whether there was a connection, so that another attempt is a further one. */
+  wasConnected: false,
   isRead: (room) => room === page.current && !document.hidden,
   changed: showRoom,
 };
@@ -42,23 +42,14 @@ function startAgain() {
 }
 
 function onState({ state, code, reason, retryIn }) {
-  if (state === 'connected') noteOutage();
-  else if (byId('connection').dataset.state === 'connected') page.lostAt = Date.now();
+  page.wasConnected ||= state === 'connected';
   showConnection(state, retryIn);
   byId('closed').hidden = state !== 'closed';
   byId('closed-reason').textContent = `The gateway ended the connection: ${reason || 'no reason given'} (${code}).`;
 }
 
-/** Tells each room that it may have missed something: messages are not kept for who is away. */
-function noteOutage() {
-  if (page.lostAt === undefined) return;
-  const seconds = Math.max(1, Math.round((Date.now() - page.lostAt) / 1000));
-  page.lostAt = undefined;
-  for (const room of joinedRooms()) room.note(`Back after ${seconds} s away`);
-}
-
 function showConnection(state, retryIn) {
-  const waiting = page.lostAt === undefined ? 'Connecting' : 'Reconnecting';
+  const waiting = page.wasConnected ? 'Reconnecting' : 'Connecting';
   byId('connection').dataset.state = state;
   byId('connection-text').textContent = { connected: 'Connected', closed: 'Disconnected' }[state] ?? waiting;
   countDown(state === 'connecting' ? retryIn : undefined);

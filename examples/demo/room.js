@@ -27,6 +27,8 @@ export class Room {
   #shown = new Map();
   /** Author and time of the last message. */
   #last = {};
+  /** Since when the group is not heard, while it is so. */
+  #lostAt;
   /** The join that was asked for, under way or done. */
   #joined;
   #page;
@@ -113,7 +115,7 @@ export class Room {
     const badge = link.querySelector('.unread');
     link.href = `#${encodeURIComponent(this.name)}`;
     link.querySelector('.name').textContent = this.name;
-    link.classList.toggle('joined', this.group !== undefined);
+    link.classList.toggle('joined', this.group?.state === 'joined');
     link.ariaCurrent = isCurrent ? 'page' : null;
     badge.hidden = this.unread === 0;
     badge.firstElementChild.textContent = this.unread > 99 ? '99+' : String(this.unread);
@@ -121,16 +123,24 @@ export class Room {
     this.panel.classList.toggle('joining', this.joining !== undefined);
   }
 
-  /** Joining again after a reconnect is the client's; being thrown out is told. */
+  /** Joining again after an outage is the client's. What was said meanwhile is gone, so the outage is told. */
   #membership({ state, code, reason }) {
-    if (state !== 'discarded') return;
-    this.note(`Removed from the room: ${reason} (${code})`);
-    this.#out();
+    if (state === 'joining') this.#lostAt ??= Date.now();
+    if (state === 'joined' && this.#lostAt) {
+      this.note(`Back after ${Math.max(1, Math.round((Date.now() - this.#lostAt) / 1000))} s away`);
+      this.#lostAt = undefined;
+    }
+    if (state === 'discarded') {
+      this.note(`Removed from the room: ${reason} (${code})`);
+      this.#out();
+    }
+    this.#changed();
   }
 
   #out() {
     this.group = undefined;
     this.#joined = undefined;
+    this.#lostAt = undefined;
     this.#changed();
   }
 

@@ -1,0 +1,58 @@
+/** Headless Chromium, one for each test file, and pages in it that are told apart like different people's. */
+
+import { existsSync } from 'node:fs';
+import { after } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const ARGUMENTS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+/** How long anything on a page may take, in milliseconds, before a test fails. Nothing waits this long in a good run. */
+const PATIENCE = 20_000;
+
+let running;
+
+/** The browser, started on first use and closed after the file's last test. */
+export function browser() {
+  running ??= launch([]);
+  return running;
+}
+
+/** A browser of its own with further arguments, closed at the end of the test. */
+export async function ownBrowser(test, ...args) {
+  const own = await launch(args);
+  test.after(() => own.close());
+  return own;
+}
+
+async function launch(args) {
+  const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
+  if (!executablePath) throw new Error('Chromium is missing: install it, or name it in CHROMIUM');
+  return chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] });
+}
+
+/**
+ * A page in a context of its own. The test fails when the page had an uncaught error or broke its content security policy;
+ * a failed attempt to connect, which browsers log too, is what these tests are about.
+ */
+export async function newPage(test, options = {}, from = browser()) {
+  const context = await (await from).newContext(options);
+  context.setDefaultTimeout(PATIENCE);
+  const page = await context.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(error.stack));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/WebSocket|ERR_/.test(message.text())) problems.push(message.text());
+  });
+  test.after(async () => {
+    await context.close();
+    if (problems.length > 0) throw new Error(`the page reported:\n${problems.join('\n')}`);
+  });
+  return page;
+}
+
+after(async () => (await running)?.close());
