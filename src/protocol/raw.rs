@@ -244,6 +244,6 @@ fn put_plain(writer: &mut impl Visitor, value: &Scalar<'_>) {
 fn decimal_seconds(time: Duration) -> String {
     match time.subsec_millis() {
         0 => time.as_secs().to_string(),
-        millis => format!("{}.{millis:03}", time.as_secs()),
+        millis => format!("{}.{millis:03}", time.as_secs()).trim_end_matches('0').into(),
     }
 }
