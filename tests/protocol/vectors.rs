@@ -41,7 +41,7 @@ fn assert_same_json(name: &str, ours: &[u8], theirs: &str) {
 }
 
 /// Every message reads the same from both encodings, and each is rewritten as the other.
-pub fn messages() {
+pub(crate) fn messages() {
     let vectors: Vec<Vector> = read(include_str!("../vectors/messages.json"));
     for vector in &vectors {
         let name = &vector.name;
@@ -56,7 +56,7 @@ pub fn messages() {
 }
 
 /// Every frame reads the same from both encodings, and is written as Python wrote it.
-pub fn frames() {
+pub(crate) fn frames() {
     let vectors: Vec<Vector> = read(include_str!("../vectors/frames.json"));
     for vector in &vectors {
         let name = &vector.name;
@@ -107,7 +107,7 @@ impl Odd {
 }
 
 /// Every bad frame is refused in the way that the protocol says.
-pub fn invalid() {
+pub(crate) fn invalid() {
     let vectors: Vec<Odd> = read(include_str!("../vectors/invalid.json"));
     for vector in &vectors {
         let name = &vector.name;
@@ -123,7 +123,7 @@ pub fn invalid() {
 }
 
 /// Every other spelling reads as the frame that it spells.
-pub fn lenient() {
+pub(crate) fn lenient() {
     let frames: Vec<Vector> = read(include_str!("../vectors/frames.json"));
     let vectors: Vec<Odd> = read(include_str!("../vectors/lenient.json"));
     for vector in &vectors {
@@ -147,7 +147,7 @@ struct Verdicts {
 }
 
 /// Every name is judged as the channel layer specification judges it.
-pub fn names() {
+pub(crate) fn names() {
     let names: Names = read(include_str!("../vectors/names.json"));
     for name in &names.channel.valid {
         assert_eq!(ChannelName::new(name).unwrap().as_str(), name);
@@ -179,7 +179,7 @@ struct Code {
 }
 
 /// Every code has its name and asks for its action, and no code is missing on either side.
-pub fn codes() {
+pub(crate) fn codes() {
     let codes: Codes = read(include_str!("../vectors/codes.json"));
     check_codes(&codes.errors, ErrorCode::ALL.iter().map(|code| (code.0, code.name())));
     check_codes(&codes.groups, GroupCode::ALL.iter().map(|code| (code.0, code.name())));
