@@ -41,7 +41,8 @@ fn sources(folder: &str) -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                found.push(Source { path: path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"), text });
+                found
+                    .push(Source { path: path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"), text });
             }
         }
     }
@@ -80,7 +81,8 @@ fn the_target_is_asked_for_in_two_files() {
     let mut faults = Vec::new();
     for source in sources("src").iter().filter(|source| !TARGET_SPLITS.contains(&source.path.as_str())) {
         for (at, line) in code(source) {
-            if line.contains("cfg") && ["target_family", "target_arch", "wasm32"].iter().any(|word| line.contains(word)) {
+            if line.contains("cfg") && ["target_family", "target_arch", "wasm32"].iter().any(|word| line.contains(word))
+            {
                 faults.push(format!("{}:{at}: the target is asked for outside the two splits: {line}", source.path));
             }
         }
@@ -126,7 +128,9 @@ fn functions_stay_short() {
         for (start, line) in lines.iter().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let declares = line.trim_start().split("fn ").next().is_some_and(|before| {
-                before.split_whitespace().all(|word| word.starts_with("pub") || ["async", "const", "unsafe"].contains(&word))
+                before
+                    .split_whitespace()
+                    .all(|word| word.starts_with("pub") || ["async", "const", "unsafe"].contains(&word))
             });
             if !line.contains("fn ") || !declares || line.trim_end().ends_with('}') {
                 continue;
@@ -134,7 +138,11 @@ fn functions_stay_short() {
             let close = format!("{}}}", " ".repeat(indent));
             let length = lines[start..].iter().position(|line| *line == close).map_or(0, |at| at + 1);
             if length > FUNCTION_LINES {
-                faults.push(format!("{}:{}: a function of {length} lines, {FUNCTION_LINES} are allowed", source.path, start + 1));
+                faults.push(format!(
+                    "{}:{}: a function of {length} lines, {FUNCTION_LINES} are allowed",
+                    source.path,
+                    start + 1
+                ));
             }
         }
     }
@@ -145,7 +153,8 @@ fn functions_stay_short() {
 fn nothing_is_left_open() {
     let mut faults = Vec::new();
     // Spelled in halves, so that this file does not find itself.
-    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["unimpl", "emented!"], ["to", "do!("]].map(|word| word.concat());
+    let words =
+        [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["unimpl", "emented!"], ["to", "do!("]].map(|word| word.concat());
     for source in ["src", "tests", "benches", "examples", "xtask/src"].into_iter().flat_map(sources) {
         for (at, line) in source.text.lines().enumerate() {
             if words.iter().any(|word| line.contains(word)) {
@@ -163,5 +172,8 @@ fn versions_agree() {
         serde_json::from_str(&fs::read_to_string(root.join("pkg/package.json")).unwrap()).unwrap();
     assert_eq!(package["version"], env!("CARGO_PKG_VERSION"), "pkg/package.json and Cargo.toml");
     let changelog = fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
-    assert!(changelog.contains(concat!("## ", env!("CARGO_PKG_VERSION"))), "CHANGELOG.md has no section for this version");
+    assert!(
+        changelog.contains(concat!("## ", env!("CARGO_PKG_VERSION"))),
+        "CHANGELOG.md has no section for this version"
+    );
 }
