@@ -1,11 +1,10 @@
 /** Headless Chromium, one for each test file, and pages in it that are told apart like different people's. */
 
-import { existsSync } from 'node:fs';
 import { after } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
@@ -17,30 +16,17 @@ const PATIENCE = 20_000;
 let running;
 
 /** The browser, started on first use and closed after the file's last test. */
-export function browser() {
-  running ??= launch([]);
+function browser() {
+  running ??= chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
   return running;
-}
-
-/** A browser of its own with further arguments, closed at the end of the test. */
-export async function ownBrowser(test, ...args) {
-  const own = await launch(args);
-  test.after(() => own.close());
-  return own;
-}
-
-async function launch(args) {
-  const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
-  if (!executablePath) throw new Error('Chromium is missing: install it, or name it in CHROMIUM');
-  return chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] });
 }
 
 /**
  * A page in a context of its own. The test fails when the page had an uncaught error or broke its content security policy;
  * a failed attempt to connect, which browsers log too, is what these tests are about.
  */
-export async function newPage(test, options = {}, from = browser()) {
-  const context = await (await from).newContext(options);
+export async function newPage(test, options = {}) {
+  const context = await (await browser()).newContext(options);
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const problems = [];

@@ -6,8 +6,8 @@ import { newPage } from './browser.mjs';
  * Opens a page of the gateway's origin that has a client in `peer.client`, a handle on `group` in `peer.group`, and keeps
  * what happens: `states` of the connection, texts `heard` in the group and texts of which `acked` tells the order.
  */
-export async function openPeer(test, url, group, { connect = {}, prepare, browser, ...options } = {}) {
-  const page = await newPage(test, options, browser);
+export async function openPeer(test, url, group, { connect = {}, prepare, ...options } = {}) {
+  const page = await newPage(test, options);
   await page.route('**/bare', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bare' }));
   if (prepare) await prepare(page);
   await page.goto(`${url}/bare`);
