@@ -45,6 +45,14 @@ impl<T> Queue<T> {
 
     /// Appends an item and wakes one receiver.
     pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), Refused<T>> {
+        if let Some(waker) = self.push_unwoken(item, bytes)? {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Appends an item, and returns the waker of the receiver that it is for: the caller wakes it once it holds no lock.
+    pub(crate) fn push_unwoken(&self, item: T, bytes: usize) -> Result<Option<Waker>, Refused<T>> {
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed(item));
@@ -55,12 +63,7 @@ impl<T> Queue<T> {
         }
         state.items.push_back((item, bytes));
         state.bytes += bytes;
-        let next = state.waiting.pop_front();
-        drop(state);
-        if let Some((_, waker)) = next {
-            waker.wake();
-        }
-        Ok(())
+        Ok(state.waiting.pop_front().map(|(_, waker)| waker))
     }
 
     /// Takes the oldest item, if there is one.
@@ -99,6 +102,15 @@ impl<T> Queue<T> {
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Drops every item.
+    pub(crate) fn clear(&self) {
+        let mut state = self.lock();
+        state.bytes = 0;
+        let items = std::mem::take(&mut state.items);
+        drop(state);
+        drop(items);
     }
 
     /// How many items wait.
@@ -197,15 +209,30 @@ where
         max_bytes: usize,
         out: &mut Vec<T>,
     ) -> Poll<usize> {
+        let room = max_items.saturating_sub(out.len());
+        self.poll_drain_with(cx, room, max_bytes, |item| {
+            out.push(item);
+            true
+        })
+    }
+
+    /// Hands items to `take` until it has taken `max_items` (it says whether it did), or the handed ones have
+    /// `max_bytes`; ready as [`poll_drain`](Self::poll_drain).
+    pub(crate) fn poll_drain_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        max_items: usize,
+        max_bytes: usize,
+        mut take: impl FnMut(T) -> bool,
+    ) -> Poll<usize> {
         let mut state = self.queue.lock();
         let before = state.bytes;
         let mut moved = 0;
-        while out.len() < max_items && before - state.bytes < max_bytes {
+        while moved < max_items && (moved == 0 || before - state.bytes < max_bytes) {
             let Some(item) = state.pop() else { break };
-            out.push(item);
-            moved += 1;
+            moved += usize::from(take(item));
         }
-        if moved == 0 {
+        if moved == 0 && max_items > 0 {
             return state.wait(&mut self.key, cx).map(|()| 0);
         }
         state.leave(&mut self.key);
