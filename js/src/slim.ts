@@ -1,0 +1,11 @@
+/** The entry without the wasm module: the host names it with `init(source)`, once, before it connects. */
+
+import * as glue from '#glue';
+import { type Connect, connector, type Init, initializer } from './api.js';
+import { Loader } from './loader.js';
+
+export * from './api.js';
+
+const loader = /* @__PURE__ */ new Loader(glue);
+export const connect: Connect = /* @__PURE__ */ connector(loader);
+export const init: Init = /* @__PURE__ */ initializer(loader);

@@ -1,0 +1,12 @@
+/** The entry for Cloudflare's runtime, which forbids compiling wasm and imports it as a module instead. */
+
+import * as glue from '#glue';
+import module from '#module';
+import { type Connect, connector, type Init, initializer } from './api.js';
+import { Loader } from './loader.js';
+
+export * from './api.js';
+
+const loader = /* @__PURE__ */ new Loader(glue, () => module);
+export const connect: Connect = /* @__PURE__ */ connector(loader);
+export const init: Init = /* @__PURE__ */ initializer(loader);
