@@ -23,13 +23,12 @@ impl CloseReason {
     /// Reads the text of a close frame. Text that is not such a map is the reason itself, so this never fails.
     pub fn parse(text: &str) -> Self {
         let mut parsed = Self::default();
-        let read = raw::entries(Encoding::Json, &Bytes::copy_from_slice(text.as_bytes()), MAX_DEPTH, |key, value| {
-            match key {
+        let read =
+            raw::entries(Encoding::Json, &Bytes::copy_from_slice(text.as_bytes()), MAX_DEPTH, |key, value| match key {
                 "reason" => parsed.reason = Raw::str(&value).map(Into::into).unwrap_or_default(),
                 "retry_after" => parsed.retry_after = value.uint().map(Duration::from_millis),
                 _ => {}
-            }
-        });
+            });
         match read {
             Ok(()) => parsed,
             Err(_) => Self { reason: text.into(), retry_after: None },
