@@ -6,9 +6,10 @@
 //! - [`ChannelName`], [`GroupName`]: validated names.
 //! - [`Message`], [`Value`], [`Map`]: what applications send; [`message!`](crate::message) writes one.
 //! - [`ClientFrame`], [`ServerFrame`]: what the two ends say to each other, in either [`Encoding`].
-//! - [`ErrorCode`], [`CloseCode`], [`GroupCode`]: the codes, and [`action`], what each asks of a client.
+//! - [`ErrorCode`], [`CloseCode`], [`GroupCode`], [`LocalCode`]: the codes, and [`action`], what each asks of a client.
 
 mod base64;
+mod close;
 mod code;
 mod event;
 mod frame;
@@ -21,7 +22,8 @@ mod raw;
 mod serde_impls;
 mod value;
 
-pub use code::{Action, CloseCode, ErrorCode, GroupCode, action};
+pub use close::CloseReason;
+pub use code::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
 pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};
 pub use message::Message;
 pub use name::{ChannelName, GroupName};
