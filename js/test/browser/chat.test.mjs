@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Chat } from './support/chat.mjs';
-import { Gateway } from './support/program.mjs';
+import { Gateway, shell } from './support/program.mjs';
 
 test('two pages hear each other', async (t) => {
   const gateway = await Gateway.start(t);
@@ -29,9 +29,11 @@ test('the shell publishes to the pages, with both commands that the page shows',
   await gateway.publish('chat.lobby', { type: 'chat.message', from: 'cron', text: 'the backup is done' });
   for (const chat of [ann, bob]) assert.equal(await chat.hears('the backup is done'), 'cron');
 
-  const shown = await ann.page.locator('#curl-command').textContent();
-  assert.equal(await shell(t, shown), 0);
-  for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+  for (const [room, command] of [['help', '#shell-command'], ['random', '#curl-command']]) {
+    for (const chat of [ann, bob]) await chat.enter(room);
+    await shell(t, await ann.page.locator(command).textContent());
+    for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+  }
 });
 
 test('`listen` prints what a page sends', async (t) => {
@@ -59,16 +61,16 @@ test('rooms are apart, count what is unread and can be made and left', async (t)
   const bob = await Chat.open(t, gateway.url, 'Bob', { room: 'tea.time' });
 
   await ann.page.getByRole('button', { name: 'New room' }).click();
-  await ann.page.getByLabel('Name', { exact: true }).fill('tea time');
+  await ann.page.getByRole('textbox', { name: 'Name' }).fill('tea time');
   await ann.page.getByRole('button', { name: 'Join room' }).click();
   await ann.page.getByText("invalid group name").waitFor();
-  await ann.page.getByLabel('Name', { exact: true }).fill('tea.time');
+  await ann.page.getByRole('textbox', { name: 'Name' }).fill('tea.time');
   await ann.page.keyboard.press('Enter');
   await ann.joined('tea.time');
   await bob.say('the kettle is on');
   await ann.hears('the kettle is on');
 
-  await ann.page.getByRole('link', { name: 'lobby' }).click();
+  await ann.enter('lobby');
   assert.deepEqual(await ann.texts(), []);
   await bob.say('and off');
   await bob.say('and on again');
@@ -87,7 +89,7 @@ test('a name is kept, and shown to others', async (t) => {
   const ann = await Chat.open(t, gateway.url, 'Ann');
   const bob = await Chat.open(t, gateway.url, 'Bob');
   await bob.page.getByRole('button', { name: 'You are Bob' }).click();
-  await bob.page.getByLabel('Name', { exact: true }).fill('Robert');
+  await bob.page.getByRole('textbox', { name: 'Name' }).fill('Robert');
   await bob.page.keyboard.press('Enter');
   await bob.say('new name');
   assert.equal(await ann.hears('new name'), 'Robert');

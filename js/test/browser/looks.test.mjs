@@ -39,16 +39,14 @@ for (const [screen, size] of Object.entries(SCREENS)) {
 
 /** A conversation with every kind of message, and one room with something unread. */
 async function fill(t, gateway, ann) {
-  await ann.page.getByRole('link', { name: 'random' }).click();
-  await ann.joined('random');
-  await ann.page.getByRole('link', { name: 'lobby' }).click();
+  await ann.enter('random');
+  await ann.enter('lobby');
   const otter = await Chat.open(t, gateway.url, 'Amber Otter');
   await otter.say('Morning! Is the new gateway up?');
   await otter.say('I see two tabs in here already.');
   await ann.say('Yes, for ten minutes. Restarted it twice while typing this, and nobody noticed.');
   await gateway.publish('chat.lobby', { type: 'chat.message', text: 'hello from the shell' });
-  await otter.page.getByRole('link', { name: 'random' }).click();
-  await otter.joined('random');
+  await otter.enter('random');
   await otter.say('anyone for tea?');
   await ann.page.getByRole('link', { name: 'random 1 unread' }).waitFor();
 }

@@ -8,14 +8,21 @@ export class Chat {
     this.page = page;
   }
 
-  /** Opens the page as `name` and waits until the room is joined. */
-  static async open(test, url, name, { room = 'lobby', ...options } = {}) {
+  /** Opens the page as `name` and waits until the room is joined. With `clock` its time is the test's to move. */
+  static async open(test, url, name, { room = 'lobby', clock = false, ...options } = {}) {
     const page = await newPage(test, options);
+    if (clock) await page.clock.install();
     await page.addInitScript((nickname) => localStorage.setItem('channel-layers.nickname', nickname), name);
     await page.goto(`${url}/#${room}`);
     const chat = new Chat(page);
     await chat.joined(room);
     return chat;
+  }
+
+  /** Puts a room on show and waits until it is joined. */
+  async enter(room) {
+    await this.page.getByRole('link', { name: room }).click();
+    await this.joined(room);
   }
 
   async joined(room) {
