@@ -11,6 +11,8 @@ mod capacity;
 mod layers;
 mod mailbox;
 mod memory;
+#[cfg(test)]
+mod queue_model;
 
 use std::future::Future;
 use std::sync::Arc;
