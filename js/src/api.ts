@@ -1,15 +1,15 @@
-/** What every entry of the package exports, bound to the way in which it gets the wasm module. */
+/** What every entry of the package exports. `entry.ts` makes the two functions. */
 
-import { Client } from './client.js';
-import type { Loader, WasmSource } from './loader.js';
-import type { AnyMessages, ConnectOptions, Messages } from './types.js';
+import type { Client } from './client.js';
+import type { AnyMessages, ConnectOptions, Messages, WasmSource } from './types.js';
 
 export type { Client, ClientEvents } from './client.js';
 export { ChannelLayersError } from './errors.js';
 export type { Unsubscribe } from './events.js';
 export type { Group } from './group.js';
-export type { WasmSource } from './loader.js';
-export type { AnyMessages, ConnectOptions, Membership, MessageOf, Messages, StateChange, WaitOptions } from './types.js';
+export type {
+  AnyMessages, ConnectOptions, Membership, MessageOf, Messages, StateChange, WaitOptions, WasmSource,
+} from './types.js';
 
 /**
  * Opens a client of the gateway at `url`, such as `/ws`, `https://example.org/ws` or `ws://127.0.0.1:8000/ws`; a relative one
@@ -21,15 +21,3 @@ export type Connect = <M extends Messages<M> = AnyMessages>(url: string | URL, o
 
 /** Loads the wasm module before it is needed, or from elsewhere. What counts is the first call or connection. */
 export type Init = (source?: WasmSource | PromiseLike<WasmSource>) => Promise<void>;
-
-/** @internal */
-export function connector(loader: Loader): Connect {
-  return (url, options = {}) => new Client(() => loader.load(), url, options);
-}
-
-/** @internal */
-export function initializer(loader: Loader): Init {
-  return async (source) => {
-    await loader.load(source);
-  };
-}

@@ -11,10 +11,7 @@ import { Connection } from './connection.js';
 import { type ChannelLayersError, LOCAL, local } from './errors.js';
 import { Listeners, type Unsubscribe } from './events.js';
 import { Group, type Member } from './group.js';
-import {
-  type AnyMessages, ASYNC_DISPOSE, type ConnectOptions, DISPOSE, type Membership, type MessageOf, type Messages,
-  type StateChange, type WaitOptions,
-} from './types.js';
+import type { AnyMessages, ConnectOptions, Membership, MessageOf, Messages, StateChange, WaitOptions } from './types.js';
 import { wait } from './wait.js';
 
 /** What `client.on` takes. */
@@ -31,8 +28,6 @@ interface Shared {
   readonly members: Set<Member>;
   change: Membership;
 }
-
-const MEMBERSHIPS = ['joining', 'joined', 'discarded'] as const;
 
 /** A client of the gateway, connecting in the background from the moment it is made, until it is closed. */
 export class Client<M extends Messages<M> = AnyMessages> {
@@ -52,7 +47,7 @@ export class Client<M extends Messages<M> = AnyMessages> {
       state: (change) => this.#change(change),
       message: (handle, json) => this.#deliver(handle, json),
       group: (handle, state, code, reason, recovered) =>
-        this.#membership(handle, { state: MEMBERSHIPS[state] ?? 'joining', code, reason, recovered }),
+        this.#membership(handle, membership(state, code, reason, recovered)),
     });
     this.#closeWith(options.signal);
   }
@@ -135,13 +130,13 @@ export class Client<M extends Messages<M> = AnyMessages> {
     this.#connection.close();
   }
 
-  /** Closes the client. */
-  [DISPOSE](): void {
+  /** Closes the client, at the end of a `using` block. */
+  [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Closes the client. */
-  async [ASYNC_DISPOSE](): Promise<void> {
+  /** Closes the client, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 
@@ -199,6 +194,11 @@ export class Client<M extends Messages<M> = AnyMessages> {
     if (this.#on.error.size > 0) this.#on.error.emit(error);
     else console.error('channel-layers:', error);
   }
+}
+
+function membership(state: number, code: number, reason: string, recovered: boolean): Membership {
+  if (state === 1) return { state: 'joined', recovered };
+  return { state: state === 2 ? 'discarded' : 'joining', code, reason };
 }
 
 /** A URL relative to the page becomes absolute, and `http` becomes `ws`. */

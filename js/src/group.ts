@@ -5,12 +5,12 @@
  * once, by `leave()`, by the gateway or with the client; after that it calls nothing and its iterations are over.
  */
 
-import type { Connection } from './connection.js';
 import { encode } from './codec.js';
+import type { Connection } from './connection.js';
 import { type ChannelLayersError, LOCAL, local } from './errors.js';
 import { Listeners, type Unsubscribe } from './events.js';
 import { Stream } from './stream.js';
-import { ASYNC_DISPOSE, type AnyMessages, type Membership, type MessageOf, type Messages, type WaitOptions } from './types.js';
+import type { AnyMessages, Membership, MessageOf, Messages, WaitOptions } from './types.js';
 import { wait } from './wait.js';
 
 /** @internal What a group needs from its client. */
@@ -119,8 +119,8 @@ export class Group<M extends Messages<M> = AnyMessages> {
     return stream;
   }
 
-  /** Leaves the group. */
-  [ASYNC_DISPOSE](): Promise<void> {
+  /** Leaves the group, at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
     return this.leave();
   }
 

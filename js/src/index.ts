@@ -2,7 +2,8 @@
 
 import * as glue from '#glue';
 import packed from '#packed';
-import { type Connect, connector, type Init, initializer } from './api.js';
+import type { Connect, Init } from './api.js';
+import { connector, initializer } from './entry.js';
 import { unpack } from './inline.js';
 import { Loader } from './loader.js';
 

@@ -6,9 +6,7 @@
 
 import type { Binding } from './binding.js';
 import { local } from './errors.js';
-
-/** Where the module's code comes from. A URL is fetched. */
-export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | string;
+import type { WasmSource } from './types.js';
 
 type Wanted = WasmSource | PromiseLike<WasmSource>;
 

@@ -65,10 +65,5 @@ export type Membership =
   /** This handle was left with `leave()`, or the client was closed. */
   | { readonly state: 'left' };
 
-const symbols = Symbol as { dispose?: symbol; asyncDispose?: symbol };
-
-/** `Symbol.dispose`, also where the platform does not have it yet. */
-export const DISPOSE = (symbols.dispose ?? Symbol.for('Symbol.dispose')) as typeof Symbol.dispose;
-
-/** `Symbol.asyncDispose`, also where the platform does not have it yet. */
-export const ASYNC_DISPOSE = (symbols.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose;
+/** Where the wasm module's code comes from. A URL is fetched. */
+export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | string;

@@ -2,7 +2,8 @@
 
 import * as glue from '#glue';
 import module from '#module';
-import { type Connect, connector, type Init, initializer } from './api.js';
+import type { Connect, Init } from './api.js';
+import { connector, initializer } from './entry.js';
 import { Loader } from './loader.js';
 
 export * from './api.js';
