@@ -1,8 +1,4 @@
-/**
- * The network goes away and the page sleeps: signs of life from the browser bring the connection back at once.
- *
- * The page's clock stands still in these tests from when the connection is gone, so no timer can be what brings it back.
- */
+/** The network goes away, or the page sleeps: signs of life from the browser bring the connection back at once. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,6 +8,8 @@ import { Gateway } from './support/program.mjs';
 import { Proxy } from './support/proxy.mjs';
 
 const HOUR = 3_600_000;
+
+// In the first tests the page's clock stands still from when the connection is gone, so no timer brings it back.
 
 test('a page that was offline reconnects when it is online', async (t) => {
   const { page, proxy, publish } = await openBehindProxy(t);
@@ -27,10 +25,10 @@ test('a page that was offline reconnects when it is online', async (t) => {
   await page.waitForFunction(() => peer.heard.includes('online'));
 });
 
-for (const [what, wake] of [
-  ['becomes visible', (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))],
-  ['comes out of the back/forward cache', (page) => page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))],
-  ['is resumed after it was frozen', freezeAndResume],
+for (const [what, target, event] of [
+  ['becomes visible', 'document', ['visibilitychange']],
+  ['is resumed after it was frozen', 'document', ['resume']],
+  ['comes back', 'window', ['pageshow', { persisted: true }]],
 ]) {
   test(`a page whose network died in silence reconnects when it ${what}`, async (t) => {
     const { page, proxy, publish } = await openBehindProxy(t);
@@ -40,13 +38,24 @@ for (const [what, wake] of [
     await page.clock.setSystemTime(Date.now() + HOUR);
     await proxy.mend();
 
-    await wake(page);
+    await page.evaluate(wake, [target, ...event]);
     await page.waitForFunction(() => peer.states.filter(({ state }) => state === 'connected').length === 2);
     await joined(page);
     await publish(what);
     await page.waitForFunction((text) => peer.heard.includes(text), what);
   });
 }
+
+test('a page that comes out of the back/forward cache is connected again', async (t) => {
+  const gateway = await Gateway.start(t);
+  const page = await openPeer(t, gateway.url, 'network');
+  await page.goto(`${gateway.url}/icon.svg`);
+  await page.goBack({ waitUntil: 'commit' });
+  await page.waitForFunction(() => peer.states.filter(({ state }) => state === 'connected').length === 2);
+  await joined(page);
+  await gateway.publish('network', { type: 'test.text', text: 'welcome back' });
+  await page.waitForFunction(() => peer.heard.includes('welcome back'));
+});
 
 test('a page with a connection that works keeps it when it becomes visible', async (t) => {
   const { page, publish } = await openBehindProxy(t);
@@ -68,8 +77,7 @@ async function stopClock(page) {
   await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1));
 }
 
-async function freezeAndResume(page) {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
-  await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+/** Headless pages are never hidden, so the event is made here; what the page looks like then is real. */
+function wake([target, type, options]) {
+  globalThis[target].dispatchEvent(options ? new PageTransitionEvent(type, options) : new Event(type));
 }

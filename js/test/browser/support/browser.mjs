@@ -10,6 +10,9 @@ const ARGUMENTS = [
   '--disable-component-update', '--disable-sync',
 ];
 
+/** Playwright turns this cache off, people's browsers have it on. */
+const IGNORED = ['--disable-back-forward-cache'];
+
 /** How long anything on a page may take, in milliseconds, before a test fails. Nothing waits this long in a good run. */
 const PATIENCE = 20_000;
 
@@ -17,7 +20,8 @@ let running;
 
 /** The browser, started on first use and closed after the file's last test. */
 function browser() {
-  running ??= chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
+  const how = { executablePath: CHROMIUM, headless: true, args: ARGUMENTS, ignoreDefaultArgs: IGNORED };
+  running ??= chromium.launch(how);
   return running;
 }
 
