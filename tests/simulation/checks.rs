@@ -19,7 +19,8 @@ impl Note {
     }
 
     pub(crate) fn read(message: &Message) -> Self {
-        let field = |key| message.get(key).and_then(|value| value.as_int()).and_then(|number| u64::try_from(number).ok());
+        let field =
+            |key| message.get(key).and_then(|value| value.as_int()).and_then(|number| u64::try_from(number).ok());
         let number = field("number").expect("a note has its number");
         let index = |key| usize::try_from(field(key).expect("a note has its fields")).expect("a small number");
         Self { sender: index("from"), group: index("to"), number }
@@ -106,19 +107,22 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, other: &Totals) {
-        self.accepted += other.accepted;
-        self.acknowledged += other.acknowledged;
-        self.received += other.received;
-        self.failed_requests += other.failed_requests;
-        self.connections += other.connections;
-        self.cuts += other.cuts;
-        self.restarts += other.restarts;
-        self.expulsions += other.expulsions;
+    pub(crate) fn and(self, other: &Totals) -> Totals {
+        Totals {
+            accepted: self.accepted + other.accepted,
+            acknowledged: self.acknowledged + other.acknowledged,
+            received: self.received + other.received,
+            failed_requests: self.failed_requests + other.failed_requests,
+            connections: self.connections + other.connections,
+            cuts: self.cuts + other.cuts,
+            restarts: self.restarts + other.restarts,
+            expulsions: self.expulsions + other.expulsions,
+        }
     }
 
     pub(crate) fn assert_something_happened(&self) {
-        let Totals { accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions } = self;
+        let Totals { accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions } =
+            self;
         for count in [accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions] {
             assert!(*count > 0, "a kind of event never happened: {self:?}");
         }
