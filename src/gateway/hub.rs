@@ -171,7 +171,7 @@ struct PumpTask<L> {
 }
 
 impl<L: ChannelLayer> PumpTask<L> {
-    async fn run(self) {
+    async fn run(mut self) {
         let period = self.layer.capabilities().group_expiry / 2;
         let mut renewal = Instant::now() + period;
         loop {

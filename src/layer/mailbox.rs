@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -55,8 +55,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn is_fresh(&self) -> bool {
-        self.expires.is_none_or(|expires| Instant::now() < expires)
+    fn is_over(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
@@ -67,34 +67,58 @@ pub(super) struct Inbox {
     pub(super) queue: Queue<Slot>,
     /// Group messages that did not fit since the owner last asked.
     pub(super) dropped: AtomicU64,
+    /// Where the layer counts the messages that expired.
+    expired: Arc<AtomicU64>,
 }
 
 impl Inbox {
-    pub(super) fn new(name: ChannelName, capacity: usize, bytes: usize) -> Self {
-        Self { name, queue: Queue::new(capacity, bytes), dropped: AtomicU64::new(0) }
+    pub(super) fn new(name: ChannelName, capacity: usize, bytes: usize, expired: Arc<AtomicU64>) -> Self {
+        Self { name, queue: Queue::new(capacity, bytes), dropped: AtomicU64::new(0), expired }
     }
 
     /// Waits for the next message that has not expired.
     pub(super) async fn receive(&self) -> Result<Message> {
         let mut waiter = self.queue.waiter();
-        std::future::poll_fn(|cx| poll_fresh(&mut waiter, cx)).await.ok_or_else(|| self.closed())
+        std::future::poll_fn(|cx| self.poll_next(&mut waiter, cx)).await.ok_or_else(|| self.closed())
     }
 
-    pub(super) fn closed(&self) -> Error {
-        Error::new(ErrorKind::Closed, format!("channel {} is closed", self.name))
+    /// Drops the oldest messages that have expired. Returns how many.
+    pub(super) fn drop_expired(&self, now: Instant) -> usize {
+        let expired = self.queue.drop_while(|slot| slot.is_over(now));
+        self.count_expired(expired);
+        expired
     }
-}
 
-fn poll_fresh<Q>(waiter: &mut Waiter<Q, Slot>, cx: &mut Context<'_>) -> Poll<Option<Message>>
-where
-    Q: Deref<Target = Queue<Slot>>,
-{
-    loop {
-        match std::task::ready!(waiter.poll_pop(cx)) {
-            Some(slot) if slot.is_fresh() => return Poll::Ready(Some(slot.message)),
-            Some(_) => {}
-            None => return Poll::Ready(None),
+    fn poll_next<Q>(&self, waiter: &mut Waiter<Q, Slot>, cx: &mut Context<'_>) -> Poll<Option<Message>>
+    where
+        Q: Deref<Target = Queue<Slot>>,
+    {
+        loop {
+            match ready!(waiter.poll_pop(cx)) {
+                Some(slot) if slot.is_over(Instant::now()) => self.count_expired(1),
+                popped => return Poll::Ready(popped.map(|slot| slot.message)),
+            }
         }
+    }
+
+    fn try_receive(&self) -> Result<Option<Message>> {
+        while let Some(slot) = self.queue.try_pop() {
+            if !slot.is_over(Instant::now()) {
+                return Ok(Some(slot.message));
+            }
+            self.count_expired(1);
+        }
+        if self.queue.is_closed() { Err(self.closed()) } else { Ok(None) }
+    }
+
+    fn count_expired(&self, messages: usize) {
+        if messages > 0 {
+            self.expired.fetch_add(messages as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, format!("channel {} is closed", self.name))
     }
 }
 
@@ -130,7 +154,7 @@ impl Deref for Shared {
 /// ([`poll_drain`](Self::poll_drain)).
 pub struct Mailbox {
     shared: Shared,
-    /// The place to wait from of `poll_drain` and of the stream.
+    /// The one place to wait from, so that a task that stops receiving and leaves it to another one leaves no waker.
     waiter: Waiter<Shared, Slot>,
     on_drop: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
@@ -143,7 +167,7 @@ impl Mailbox {
         options: &MailboxOptions,
         on_drop: impl FnOnce() + Send + Sync + 'static,
     ) -> (MailboxSender, Mailbox) {
-        let inbox = Arc::new(Inbox::new(channel, options.capacity.unwrap_or(100), options.bytes));
+        let inbox = Arc::new(Inbox::new(channel, options.capacity.unwrap_or(100), options.bytes, Arc::default()));
         let sender = MailboxSender(Arc::new(Sender(Arc::clone(&inbox))));
         (sender, Mailbox::new(inbox, on_drop))
     }
@@ -167,8 +191,20 @@ impl Mailbox {
     /// # Cancel safety
     ///
     /// A dropped future has taken no message.
-    pub async fn recv(&self) -> Result<Message> {
-        self.inbox().receive().await
+    pub async fn recv(&mut self) -> Result<Message> {
+        let place = Place(self);
+        std::future::poll_fn(|cx| place.0.poll_recv(cx)).await
+    }
+
+    /// Polls for the next message: [`recv`](Self::recv) for hand-written futures. While pending, the waker of the last
+    /// call of a `poll` method is woken when a message comes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]: the layer was closed.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
+        let inbox = self.shared.0.inbox();
+        inbox.poll_next(&mut self.waiter, cx).map(|next| next.ok_or_else(|| inbox.closed()))
     }
 
     /// The next message, if one is there.
@@ -177,19 +213,15 @@ impl Mailbox {
     ///
     /// [`ErrorKind::Closed`]: the layer was closed.
     pub fn try_recv(&self) -> Result<Option<Message>> {
-        let queue = &self.inbox().queue;
-        while let Some(slot) = queue.try_pop() {
-            if slot.is_fresh() {
-                return Ok(Some(slot.message));
-            }
-        }
-        if queue.is_closed() { Err(self.inbox().closed()) } else { Ok(None) }
+        self.inbox().try_receive()
     }
 
     /// Moves messages to `out` until it holds `max_items`, or the moved ones have `max_bytes`: for tasks that poll
-    /// several sources by hand and write what comes in one go. Ready with how many were moved, at least one.
+    /// several sources by hand and write what comes in one go. Ready with how many were moved: at least one, unless
+    /// `out` had no room.
     ///
-    /// While pending, the waker of the last call is woken when a message comes.
+    /// While pending, the waker of the last call of a `poll` method is woken when a message comes. A mailbox that was
+    /// polled and then left alone holds back its turn from other receivers of the same channel, if there are any.
     ///
     /// # Errors
     ///
@@ -202,14 +234,21 @@ impl Mailbox {
         out: &mut Vec<Message>,
     ) -> Poll<Result<usize>> {
         let room = max_items.saturating_sub(out.len());
-        let moved = std::task::ready!(self.waiter.poll_drain_with(cx, room, max_bytes, |slot| {
-            let fresh = slot.is_fresh();
-            if fresh {
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let (now, mut expired) = (Instant::now(), 0);
+        let drained = self.waiter.poll_drain_with(cx, room, max_bytes, |slot| {
+            let over = slot.is_over(now);
+            if over {
+                expired += 1;
+            } else {
                 out.push(slot.message);
             }
-            fresh
-        }));
-        Poll::Ready(if moved == 0 && room > 0 { Err(self.inbox().closed()) } else { Ok(moved) })
+            !over
+        });
+        self.inbox().count_expired(expired);
+        drained.map(|moved| if moved == 0 { Err(self.inbox().closed()) } else { Ok(moved) })
     }
 
     /// How many group messages did not fit since this was last asked.
@@ -227,7 +266,16 @@ impl Stream for Mailbox {
     type Item = Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        poll_fresh(&mut self.waiter, cx)
+        self.poll_recv(cx).map(Result::ok)
+    }
+}
+
+/// A mailbox that is waited on by a future, which gives the place up when it is dropped.
+struct Place<'a>(&'a mut Mailbox);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiter.leave();
     }
 }
 

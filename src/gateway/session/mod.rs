@@ -60,6 +60,8 @@ struct Pending {
 enum Kind {
     Connect,
     Join(GroupName),
+    /// A join whose group was lost while it ran.
+    LostJoin,
     Leave,
     Send,
     Refresh,
@@ -259,6 +261,9 @@ impl Session {
                 self.clock.set_expiry(expires.map(|time| now + time));
                 self.ok(id, None, expires)
             }
+            (_, Kind::LostJoin) => {
+                self.fail(id, ErrorCode::NOT_AVAILABLE, "messages to the group were lost while it was joined")
+            }
             (_, Kind::Join(group)) => {
                 self.groups.insert(group.clone());
                 self.ok(id, Some(group), None)
@@ -308,6 +313,12 @@ impl Session {
     }
 
     fn group_lost(&mut self, group: GroupName, code: GroupCode) -> Effect {
+        // The loss can overtake the end of the join: without a note of it the client would be told that it is a member.
+        if let Some(Pending { kind, .. }) = &mut self.pending {
+            if matches!(kind, Kind::Join(joining) if *joining == group) {
+                *kind = Kind::LostJoin;
+            }
+        }
         if !self.groups.remove(&group) {
             return Effect::None;
         }

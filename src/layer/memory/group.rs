@@ -1,13 +1,16 @@
 //! One group: its members in a row, each with a direct reference to its channel, and an index of their places. So
 //! joining and leaving cost the same whatever the group's size, and sending is a walk along the row.
+//!
+//! What must stay true: a group without members is over, and a group that is over stays so. Whoever ends it takes it
+//! out of the table; whoever meets it in between makes a new one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::time::Instant;
 
 use super::channel::{Channel, Permit};
-use super::table::Entry;
+use super::table::{Entry, shrink};
 use crate::GroupName;
 
 #[derive(Debug)]
@@ -19,18 +22,18 @@ pub(super) struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Members {
     row: Vec<Member>,
-    /// Where each channel stands in the row, by the channel's address: the member keeps the channel alive.
+    /// Where each channel stands in the row, by the channel's address: its member keeps the channel alive.
     places: HashMap<usize, usize>,
     /// Where the next look for ended memberships begins.
     cursor: usize,
-    /// The last member has left: the group is no longer in the table, or will not be in a moment.
-    pub(super) over: bool,
+    over: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) channel: Arc<Channel>,
-    pub(super) added: Instant,
+    /// When the membership ends; never, if that is beyond what the clock can say.
+    ends: Option<Instant>,
     /// What the membership of a channel that no mailbox owns counts against the bound on their names.
     _permit: Option<Permit>,
 }
@@ -43,6 +46,15 @@ impl Group {
     pub(super) fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The members, unless somebody is busy with them.
+    pub(super) fn try_members(&self) -> Option<MutexGuard<'_, Members>> {
+        match self.members.try_lock() {
+            Ok(members) => Some(members),
+            Err(TryLockError::Poisoned(members)) => Some(members.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 impl Entry for Group {
@@ -52,9 +64,15 @@ impl Entry for Group {
         &self.name
     }
 
-    fn is_empty(&self) -> bool {
-        // The last member takes the group out as it leaves.
+    /// The last member takes the group out of the table as it leaves.
+    fn is_unused(&self) -> bool {
         false
+    }
+}
+
+impl Member {
+    pub(super) fn has_ended(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
     }
 }
 
@@ -63,48 +81,49 @@ impl Members {
         &self.row
     }
 
-    /// Begins a membership anew, if the channel is a member.
-    pub(super) fn renew(&mut self, channel: &Arc<Channel>, now: Instant) -> bool {
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Sets the end of a membership anew. Returns whether the channel is a member.
+    pub(super) fn renew(&mut self, channel: &Arc<Channel>, ends: Option<Instant>) -> bool {
         let place = self.places.get(&address(channel));
         if let Some(place) = place {
-            self.row[*place].added = now;
+            self.row[*place].ends = ends;
         }
         place.is_some()
     }
 
     /// Adds a channel that is no member.
-    pub(super) fn add(&mut self, channel: Arc<Channel>, now: Instant, permit: Option<Permit>) {
+    pub(super) fn add(&mut self, channel: Arc<Channel>, ends: Option<Instant>, permit: Option<Permit>) {
         self.places.insert(address(&channel), self.row.len());
-        self.row.push(Member { channel, added: now, _permit: permit });
+        self.row.push(Member { channel, ends, _permit: permit });
     }
 
-    pub(super) fn get(&self, channel: &Arc<Channel>) -> Option<&Member> {
-        self.places.get(&address(channel)).map(|place| &self.row[*place])
+    /// Whether the channel is a member whose membership has ended.
+    pub(super) fn has_ended(&self, channel: &Arc<Channel>, now: Instant) -> bool {
+        self.places.get(&address(channel)).is_some_and(|place| self.row[*place].has_ended(now))
     }
 
-    /// Removes a channel, and ends the group with its last one.
+    /// Removes a channel; the group ends with its last one.
     pub(super) fn remove(&mut self, channel: &Arc<Channel>) -> Option<Member> {
         let place = self.places.remove(&address(channel))?;
         let member = self.row.swap_remove(place);
         if let Some(moved) = self.row.get(place) {
             self.places.insert(address(&moved.channel), place);
         }
-        if self.row.len() * 4 < self.row.capacity() && self.row.capacity() > 64 {
-            let room = self.row.capacity() / 2;
-            self.row.shrink_to(room);
-            self.places.shrink_to(room);
-        }
+        shrink(&mut self.row, &mut self.places);
         self.over = self.row.is_empty();
         Some(member)
     }
 
-    /// Looks at the next few members, and returns those that were added before `since`.
-    pub(super) fn look(&mut self, count: usize, since: Instant) -> Vec<Arc<Channel>> {
+    /// Looks at the next few members, and returns those whose membership has ended.
+    pub(super) fn look(&mut self, count: usize, now: Instant) -> Vec<Arc<Channel>> {
         let mut ended = Vec::new();
         for _ in 0..count.min(self.row.len()) {
             self.cursor = if self.cursor + 1 < self.row.len() { self.cursor + 1 } else { 0 };
             let member = &self.row[self.cursor];
-            if member.added <= since {
+            if member.has_ended(now) {
                 ended.push(Arc::clone(&member.channel));
             }
         }

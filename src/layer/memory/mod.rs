@@ -3,6 +3,7 @@
 mod channel;
 mod config;
 mod group;
+mod groups;
 mod names;
 mod registry;
 mod stats;
@@ -28,7 +29,7 @@ pub use stats::MemoryStats;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> channel_layers::Result<()> {
 /// let layer = MemoryLayer::default();
-/// let mailbox = layer.mailbox("lobby", MailboxOptions::default()).await?;
+/// let mut mailbox = layer.mailbox("lobby", MailboxOptions::default()).await?;
 /// let group = GroupName::new("chat.lobby")?;
 /// layer.group_add(&group, mailbox.channel()).await?;
 /// layer.group_send(&group, message! { "type": "chat.message", "text": "hello" }).await?;

@@ -1,5 +1,6 @@
 //! What the memory layer counts.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What a [`MemoryLayer`](super::MemoryLayer) holds, and what it has dropped since it was made.
@@ -29,7 +30,7 @@ pub(super) struct Counters {
     pub(super) capacity: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) no_receiver: AtomicU64,
-    pub(super) expired: AtomicU64,
+    pub(super) expired: Arc<AtomicU64>,
 }
 
 impl Counters {

@@ -15,14 +15,17 @@ use crate::{Error, ErrorKind, Result};
 /// How many shards a table has. More make two threads meet less often; an empty one costs 160 bytes.
 const SHARDS: usize = 64;
 
+/// Room for so many entries is not worth giving back.
+const SMALL: usize = 64;
+
 /// Something that is kept by name.
 pub(super) trait Entry {
     type Name: Clone + Eq + Hash + std::fmt::Debug;
 
     fn name(&self) -> &Self::Name;
 
-    /// Whether nothing is in it that would be missed, given that nobody but the table refers to it.
-    fn is_empty(&self) -> bool;
+    /// Whether nothing in it would be missed, given that nobody but the table refers to it.
+    fn is_unused(&self) -> bool;
 }
 
 #[derive(Debug)]
@@ -70,6 +73,13 @@ impl<V: Entry> Table<V> {
         Some(act(&shard.row[place]))
     }
 
+    /// Some entry of the shard that a name is in, another one each time.
+    pub(super) fn any_near(&self, name: &V::Name) -> Option<Arc<V>> {
+        let mut shard = self.shard(name);
+        shard.visit();
+        shard.row.get(shard.cursor).cloned()
+    }
+
     /// Takes an entry out, whoever refers to it.
     pub(super) fn remove(&self, entry: &Arc<V>) {
         let mut shard = self.shard(entry.name());
@@ -78,7 +88,7 @@ impl<V: Entry> Table<V> {
         }
     }
 
-    /// Gives a reference back, and takes the entry out if it was the last one and the entry is empty.
+    /// Gives a reference back, and takes the entry out if nobody uses it any more.
     pub(super) fn give_back(&self, entry: Arc<V>) {
         let mut shard = self.shard(entry.name());
         let place = shard.place_of(&entry);
@@ -145,7 +155,7 @@ impl<V: Entry> Shard<V> {
     /// Takes an entry out if nobody refers to it and it is empty. A new reference can only be made under the lock.
     fn remove_unused(&mut self, place: usize) -> bool {
         let entry = &self.row[place];
-        let unused = Arc::strong_count(entry) == 1 && entry.is_empty();
+        let unused = Arc::strong_count(entry) == 1 && entry.is_unused();
         if unused {
             self.remove(place);
         }
@@ -158,12 +168,17 @@ impl<V: Entry> Shard<V> {
         if let Some(moved) = self.row.get(place) {
             *self.places.get_mut(moved.name()).expect("what is in the row has a place") = place;
         }
-        // A quarter of the room or less is used: give back half of it, which pays for the move.
-        if self.row.len() * 4 < self.row.capacity() && self.row.capacity() > 64 {
-            let room = self.row.capacity() / 2;
-            self.row.shrink_to(room);
-            self.places.shrink_to(room);
-        }
+        shrink(&mut self.row, &mut self.places);
+    }
+}
+
+/// Gives half of the room back once a quarter of it is used, so that memory follows use down again. What was removed
+/// since the last time pays for the move.
+pub(super) fn shrink<T, K: Eq + Hash>(row: &mut Vec<T>, places: &mut HashMap<K, usize>) {
+    if row.capacity() > SMALL && row.len() < row.capacity() / 4 {
+        let room = row.capacity() / 2;
+        row.shrink_to(room);
+        places.shrink_to(room);
     }
 }
 
