@@ -104,7 +104,7 @@ impl<L: ChannelLayer> Connection<L> {
     }
 
     /// Closes at once with a code: the end of a connection that cannot be served.
-    pub(crate) async fn refuse(mut self, code: CloseCode, reason: &'static str) {
+    pub(crate) async fn refuse(mut self: Box<Self>, code: CloseCode, reason: &'static str) {
         let refused = poll_fn(|cx| Poll::Ready(self.handle(cx, Input::Violation(code, reason)))).await;
         if refused.is_ok() {
             self.await;

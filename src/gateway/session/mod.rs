@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::protocol::{
-    ChannelName, ClientFrame, CloseCode, Encoding, ErrorCode, FrameError, GroupCode, GroupName, Message, ServerFrame,
-    Welcome,
+    ChannelName, ClientFrame, CloseCode, CloseReason, Encoding, ErrorCode, FrameError, GroupCode, GroupName, Message,
+    ServerFrame, Welcome,
 };
 
 use super::GatewayConfig;
@@ -219,7 +219,10 @@ impl Session {
             Input::Timer => self.timer(now),
             Input::GroupLost(group, code) => self.group_lost(group, code),
             Input::Overflow => self.close(CloseCode::SLOW_CONSUMER, "the client reads too slowly"),
-            Input::Shutdown(wait) => self.close(CloseCode::SHUTDOWN, shutdown_reason(wait)),
+            Input::Shutdown(wait) => {
+                let reason = CloseReason { reason: "the gateway shuts down".into(), retry_after: Some(wait) };
+                self.close(CloseCode::SHUTDOWN, reason.to_text())
+            }
         }
     }
 
@@ -352,8 +355,4 @@ impl Session {
         self.pending = None;
         Effect::Close(code, reason.into())
     }
-}
-
-fn shutdown_reason(wait: Duration) -> String {
-    format!(r#"{{"reason":"the gateway shuts down","retry_after":{}}}"#, wait.as_millis())
 }
