@@ -16,15 +16,15 @@ pub enum Action {
     Resubscribe,
 }
 
-/// What a close code (4000–4999, RFC 6455 codes below 3000), a group code (2000–2999) or an error code (100–199)
-/// asks of a client.
+/// What a close code (4000–4999, RFC 6455 codes below 3000), a group code (2000–2999), an error code (100–199) or a
+/// local code (below 100) asks of a client.
 ///
 /// Error codes are disjoint from close codes: RFC 6455 reserves everything below 1000, so one function serves all.
 /// For an error code that is not known here the frame's own `temporary` field decides.
 pub const fn action(code: u16) -> Action {
     match code {
         0..=999 => {
-            if ErrorCode(code).is_temporary() {
+            if ErrorCode(code).is_temporary() || LocalCode(code).is_temporary() {
                 Action::Retry
             } else {
                 Action::Terminal
@@ -113,6 +113,38 @@ impl ErrorCode {
     /// Whether trying again can succeed.
     pub const fn is_temporary(self) -> bool {
         matches!(self, Self::INTERNAL | Self::CHANNEL_FULL | Self::TOO_MANY_REQUESTS | Self::NOT_AVAILABLE)
+    }
+}
+
+codes! {
+    /// Why a request failed at the client itself, or an attempt to connect ended. These never travel; they are numbers
+    /// so that every failure that a program sees has one.
+    LocalCode {
+        /// No answer in time; trying again can succeed.
+        TIMEOUT = 1, "timeout";
+        /// The connection was lost before the answer came, so the outcome is not known.
+        DISCONNECTED = 2, "disconnected";
+        /// The client's queue is full and the request was not queued; trying again can succeed.
+        QUEUE_FULL = 3, "queue_full";
+        /// The client was closed, or the group left.
+        CLOSED = 4, "closed";
+        /// The group or channel name breaks the naming rules.
+        INVALID_NAME = 5, "invalid_name";
+        /// The message is not a map, or holds a value that has no place in one.
+        INVALID_MESSAGE = 6, "invalid_message";
+        /// The message makes a frame larger than the gateway takes.
+        MESSAGE_TOO_LARGE = 7, "message_too_large";
+        /// The address or an option is wrong.
+        CONFIG = 8, "config";
+        /// The gateway ended the connection or the membership for good.
+        TERMINATED = 9, "terminated";
+    }
+}
+
+impl LocalCode {
+    /// Whether trying again can succeed.
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::TIMEOUT | Self::DISCONNECTED | Self::QUEUE_FULL)
     }
 }
 

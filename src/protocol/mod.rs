@@ -6,9 +6,10 @@
 //! - [`ChannelName`], [`GroupName`]: validated names.
 //! - [`Message`], [`Value`], [`Map`]: what applications send; [`message!`](crate::message) writes one.
 //! - [`ClientFrame`], [`ServerFrame`]: what the two ends say to each other, in either [`Encoding`].
-//! - [`ErrorCode`], [`CloseCode`], [`GroupCode`]: the codes, and [`action`], what each asks of a client.
+//! - [`ErrorCode`], [`CloseCode`], [`GroupCode`], [`LocalCode`]: the codes, and [`action`], what each asks of a client.
 
 mod base64;
+mod close;
 mod code;
 mod event;
 mod frame;
@@ -21,7 +22,8 @@ mod raw;
 mod serde_impls;
 mod value;
 
-pub use code::{Action, CloseCode, ErrorCode, GroupCode, action};
+pub use close::CloseReason;
+pub use code::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
 pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};
 pub use message::Message;
 pub use name::{ChannelName, GroupName};
@@ -31,8 +33,9 @@ pub use value::{Map, Value};
 pub const VERSION: u32 = 1;
 
 /// How deep lists and maps may nest in a message, the message itself included. Deeper input is refused, so that no
-/// reader can be made to overflow its stack.
-pub const MAX_DEPTH: usize = 128;
+/// reader can be made to overflow its stack. It lies below the 127 levels at which serde_json gives up, so that a backend
+/// can read every message with it.
+pub const MAX_DEPTH: usize = 100;
 
 /// How frames and messages are written as bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
