@@ -19,7 +19,8 @@ impl Note {
     }
 
     pub(crate) fn read(message: &Message) -> Self {
-        let field = |key| message.get(key).and_then(|value| value.as_int()).and_then(|number| u64::try_from(number).ok());
+        let field =
+            |key| message.get(key).and_then(|value| value.as_int()).and_then(|number| u64::try_from(number).ok());
         let number = field("number").expect("a note has its number");
         let index = |key| usize::try_from(field(key).expect("a note has its fields")).expect("a small number");
         Self { sender: index("from"), group: index("to"), number }
@@ -118,7 +119,8 @@ impl Totals {
     }
 
     pub(crate) fn assert_something_happened(&self) {
-        let Totals { accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions } = self;
+        let Totals { accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions } =
+            self;
         for count in [accepted, acknowledged, received, failed_requests, connections, cuts, restarts, expulsions] {
             assert!(*count > 0, "a kind of event never happened: {self:?}");
         }

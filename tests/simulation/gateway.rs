@@ -78,7 +78,12 @@ impl Gateway {
     }
 
     /// Carries out an operation. Messages to deliver come back as links and frames.
-    pub(crate) fn carry_out(&mut self, link: usize, operation: Operation, fails: bool) -> (Outcome, Vec<(usize, Bytes)>) {
+    pub(crate) fn carry_out(
+        &mut self,
+        link: usize,
+        operation: Operation,
+        fails: bool,
+    ) -> (Outcome, Vec<(usize, Bytes)>) {
         let busy = || Outcome::Failed(ErrorCode::NOT_AVAILABLE, "try again".into());
         match operation {
             Operation::Connect { .. } => {
@@ -103,7 +108,8 @@ impl Gateway {
 
     fn fan_out(&self, group: &GroupName, message: &Message) -> Vec<(usize, Bytes)> {
         let members = self.groups.get(group).into_iter().flatten();
-        let frame = ServerFrame::Message { target: Target::Group(group.clone()), message: message.clone(), offset: None };
+        let frame =
+            ServerFrame::Message { target: Target::Group(group.clone()), message: message.clone(), offset: None };
         members.map(|&link| (link, frame.encode(self.sessions[&link].encoding()))).collect()
     }
 }

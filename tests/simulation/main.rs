@@ -36,7 +36,9 @@ fn clients_and_gateway_agree_over_a_bad_network() {
     for seed in 0..number("SIMULATION_SEEDS").unwrap_or(SEEDS) {
         match catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run())) {
             Ok(run) => totals.add(&run),
-            Err(_) => panic!("seed {seed} failed; replay: SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture"),
+            Err(_) => {
+                panic!("seed {seed} failed; replay: SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture")
+            }
         }
     }
     println!("{totals:?}");

@@ -39,7 +39,15 @@ pub(crate) enum Packet {
 
 impl Link {
     pub(crate) fn new(client: usize, process: u32) -> Self {
-        Self { client, process, client_end: true, gateway_end: false, cut: false, scheduled: None, arrival: [Duration::ZERO; 2] }
+        Self {
+            client,
+            process,
+            client_end: true,
+            gateway_end: false,
+            cut: false,
+            scheduled: None,
+            arrival: [Duration::ZERO; 2],
+        }
     }
 
     /// When a packet sent at `now` arrives, given the time that the network takes for it.

@@ -254,7 +254,11 @@ impl World {
         let client = &mut self.clients[at];
         let (requests, _) = client.session.queued();
         assert!(requests <= 20, "{requests} requests are queued");
-        assert_eq!(client.session.deadline().is_none(), client.closed, "a session is over when it was closed, not else");
+        assert_eq!(
+            client.session.deadline().is_none(),
+            client.closed,
+            "a session is over when it was closed, not else"
+        );
         if let Some(due) = client.session.deadline().filter(|&due| client.scheduled.is_none_or(|at| due < at)) {
             client.scheduled = Some(due);
             self.at(due, Event::ClientTimer(at));
@@ -492,7 +496,11 @@ impl World {
         }
         self.run_until(self.now + Duration::from_secs(4));
         let after = &self.ledger.totals;
-        assert_eq!(after.acknowledged - before.acknowledged, (open.len() * GROUPS) as u64, "a last message was refused");
+        assert_eq!(
+            after.acknowledged - before.acknowledged,
+            (open.len() * GROUPS) as u64,
+            "a last message was refused"
+        );
         assert_eq!(after.received - before.received, owed, "a last message did not reach every member");
         self.ledger.assert_all_delivered();
         for at in (0..CLIENTS).filter(|&at| self.clients[at].closed) {
