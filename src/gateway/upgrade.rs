@@ -103,27 +103,40 @@ fn start<L: ChannelLayer>(
     let (connections, shared) = (shared.connections.clone(), shared.clone());
     connections.spawn(outbox.clone(), async move {
         let Ok(upgraded) = upgrade.await else { return };
-        let (stream, read) = unwrap(upgraded);
-        let socket = Socket::new(stream, read, shared.config.frame_limit);
-        let (encoding, refused) = match choice {
-            Choice::Default => (Encoding::Json, false),
-            Choice::Chosen(encoding) => (encoding, false),
-            Choice::Unknown => (Encoding::Json, true),
-        };
-        let connection = Connection::new(shared, socket, encoding, outbox, credentials);
-        if refused {
-            connection.refuse(CloseCode::UNSUPPORTED_PROTOCOL, "none of the offered subprotocols is known").await;
-        } else {
-            connection.await;
+        // Boxed, because what is held across an await is held twice in the task, by the caller and by the callee.
+        let connection = Box::new(open(shared, upgraded, choice, outbox, credentials));
+        match choice {
+            Choice::Unknown => {
+                let reason = "none of the offered subprotocols is known";
+                connection.refuse(CloseCode::UNSUPPORTED_PROTOCOL, reason).await;
+            }
+            _ => connection.await,
         }
     })
+}
+
+fn open<L: ChannelLayer>(
+    shared: Arc<Shared<L>>,
+    upgraded: Upgraded,
+    choice: Choice,
+    outbox: Arc<Outbox>,
+    credentials: Box<Credentials>,
+) -> Connection<L> {
+    let (stream, read) = unwrap(upgraded);
+    let socket = Socket::new(stream, read, shared.config.frame_limit);
+    let encoding = match choice {
+        Choice::Chosen(encoding) => encoding,
+        Choice::Default | Choice::Unknown => Encoding::Json,
+    };
+    Connection::new(shared, socket, encoding, outbox, credentials)
 }
 
 /// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read
 /// and write.
 fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+        // Copied, mostly nothing: taken over it would keep the HTTP server's whole buffer for the connection's life.
+        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => (Stream::Other(TokioIo::new(upgraded)), Vec::new()),
     }
 }

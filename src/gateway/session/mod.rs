@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::protocol::{
-    ChannelName, ClientFrame, CloseCode, Encoding, ErrorCode, FrameError, GroupCode, GroupName, Message, ServerFrame,
-    Welcome,
+    ChannelName, ClientFrame, CloseCode, CloseReason, Encoding, ErrorCode, FrameError, GroupCode, GroupName, Message,
+    ServerFrame, Welcome,
 };
 
 use super::GatewayConfig;
@@ -60,6 +60,8 @@ struct Pending {
 enum Kind {
     Connect,
     Join(GroupName),
+    /// A join whose group was lost while it ran.
+    LostJoin,
     Leave,
     Send,
     Refresh,
@@ -217,7 +219,10 @@ impl Session {
             Input::Timer => self.timer(now),
             Input::GroupLost(group, code) => self.group_lost(group, code),
             Input::Overflow => self.close(CloseCode::SLOW_CONSUMER, "the client reads too slowly"),
-            Input::Shutdown(wait) => self.close(CloseCode::SHUTDOWN, shutdown_reason(wait)),
+            Input::Shutdown(wait) => {
+                let reason = CloseReason { reason: "the gateway shuts down".into(), retry_after: Some(wait) };
+                self.close(CloseCode::SHUTDOWN, reason.to_text())
+            }
         }
     }
 
@@ -255,6 +260,9 @@ impl Session {
             (Outcome::Refreshed { expires }, Kind::Refresh) => {
                 self.clock.set_expiry(expires.map(|time| now + time));
                 self.ok(id, None, expires)
+            }
+            (_, Kind::LostJoin) => {
+                self.fail(id, ErrorCode::NOT_AVAILABLE, "messages to the group were lost while it was joined")
             }
             (_, Kind::Join(group)) => {
                 self.groups.insert(group.clone());
@@ -305,6 +313,12 @@ impl Session {
     }
 
     fn group_lost(&mut self, group: GroupName, code: GroupCode) -> Effect {
+        // The loss can overtake the end of the join: without a note of it the client would be told that it is a member.
+        if let Some(Pending { kind, .. }) = &mut self.pending
+            && matches!(kind, Kind::Join(joining) if *joining == group)
+        {
+            *kind = Kind::LostJoin;
+        }
         if !self.groups.remove(&group) {
             return Effect::None;
         }
@@ -341,8 +355,4 @@ impl Session {
         self.pending = None;
         Effect::Close(code, reason.into())
     }
-}
-
-fn shutdown_reason(wait: Duration) -> String {
-    format!(r#"{{"reason":"the gateway shuts down","retry_after":{}}}"#, wait.as_millis())
 }
