@@ -219,7 +219,8 @@ where
     }
 
     /// Moves items to `out` until it holds `max_items` or the moved ones have `max_bytes`; ready with how many were
-    /// moved, at least one, or with zero once the queue is closed and empty.
+    /// moved, at least one, or with zero once the queue is closed and empty. Where `out` has no room from the start it is
+    /// pending without a wake-up, and gives its place up: who has no room does not wait.
     pub(crate) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
@@ -243,6 +244,10 @@ where
         max_bytes: usize,
         mut take: impl FnMut(T) -> bool,
     ) -> Poll<usize> {
+        if max_items == 0 {
+            self.leave();
+            return Poll::Pending;
+        }
         let mut state = self.queue.lock();
         let (mut kept, mut bytes) = (0, 0);
         while kept < max_items && (kept == 0 || bytes < max_bytes) {

@@ -8,9 +8,13 @@
 
 mod any;
 mod capacity;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod layers;
 mod mailbox;
 mod memory;
+#[cfg(test)]
+mod queue_model;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -181,6 +185,9 @@ pub struct Capabilities {
     /// Whether a message to a channel that nobody receives on is kept until somebody does or it expires. Otherwise it
     /// is lost, and capacity counts for channels with a receiver only.
     pub keeps_messages: bool,
+    /// Whether the channels of one process that share the part of their names up to the `!` share one capacity, as the
+    /// specification of Django Channels asks of layers on a server. Otherwise each has its own.
+    pub shared_capacity: bool,
     /// Whether all members of a group receive the group's messages in the same order, whoever sent them.
     pub total_order: bool,
     /// After how long a message that nobody received is dropped.
@@ -199,6 +206,7 @@ impl Capabilities {
             name,
             reach: Reach::Process,
             keeps_messages: true,
+            shared_capacity: false,
             total_order: true,
             expiry: Duration::from_secs(60),
             group_expiry: Duration::from_secs(86_400),

@@ -107,15 +107,17 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, other: &Totals) {
-        self.accepted += other.accepted;
-        self.acknowledged += other.acknowledged;
-        self.received += other.received;
-        self.failed_requests += other.failed_requests;
-        self.connections += other.connections;
-        self.cuts += other.cuts;
-        self.restarts += other.restarts;
-        self.expulsions += other.expulsions;
+    pub(crate) fn and(self, other: &Totals) -> Totals {
+        Totals {
+            accepted: self.accepted + other.accepted,
+            acknowledged: self.acknowledged + other.acknowledged,
+            received: self.received + other.received,
+            failed_requests: self.failed_requests + other.failed_requests,
+            connections: self.connections + other.connections,
+            cuts: self.cuts + other.cuts,
+            restarts: self.restarts + other.restarts,
+            expulsions: self.expulsions + other.expulsions,
+        }
     }
 
     pub(crate) fn assert_something_happened(&self) {

@@ -8,6 +8,7 @@
 //! replays one and prints what happened. `SIMULATION_SEEDS=100000` runs more of them.
 #![cfg(not(target_family = "wasm"))]
 
+mod actions;
 mod checks;
 mod client;
 mod gateway;
@@ -15,11 +16,13 @@ mod network;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
+use checks::Totals;
 use world::World;
 
 /// How many seeds an ordinary run tries.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 1_200;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -32,15 +35,25 @@ fn clients_and_gateway_agree_over_a_bad_network() {
         World::new(seed, true).run();
         return;
     }
-    let mut totals = checks::Totals::default();
-    for seed in 0..number("SIMULATION_SEEDS").unwrap_or(SEEDS) {
-        match catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run())) {
-            Ok(run) => totals.add(&run),
-            Err(_) => {
-                panic!("seed {seed} failed; replay: SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture")
-            }
-        }
-    }
+    let seeds = number("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let threads = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let totals = thread::scope(|scope| {
+        let runs: Vec<_> = (0..threads).map(|at| scope.spawn(move || run_every(at, threads, seeds))).collect();
+        let parts = runs.into_iter().map(|run| run.join().expect("the seed that failed is named above"));
+        parts.fold(Totals::default(), |totals, part| totals.and(&part))
+    });
     println!("{totals:?}");
     totals.assert_something_happened();
+}
+
+/// Runs every `step`th seed from `first` on.
+fn run_every(first: u64, step: u64, end: u64) -> Totals {
+    let mut totals = Totals::default();
+    for seed in (first..end).step_by(usize::try_from(step).expect("a few threads")) {
+        match catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run())) {
+            Ok(run) => totals = totals.and(&run),
+            Err(_) => panic!("replay it: SIMULATION_SEED={seed} cargo test --test simulation -- --nocapture"),
+        }
+    }
+    totals
 }

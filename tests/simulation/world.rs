@@ -13,7 +13,7 @@ use super::gateway::Gateway;
 use super::network::{Link, Packet, Way, latency};
 
 const CLIENTS: usize = 3;
-const GROUPS: usize = 3;
+pub(super) const GROUPS: usize = 3;
 /// How long clients act and the network is bad.
 const BAD: Duration = Duration::from_secs(90);
 /// How long the network is good after that before everybody must be back: more than the longest wait and time-outs.
@@ -21,7 +21,7 @@ const GOOD: Duration = Duration::from_secs(120);
 /// More events than any honest run has: beyond it the two ends chase each other for ever.
 const MAX_EVENTS: u64 = 200_000;
 
-enum Event {
+pub(super) enum Event {
     Arrives(usize, Way, Packet),
     ClientTimer(usize),
     GatewayTimer(usize),
@@ -35,18 +35,18 @@ enum Event {
 
 /// One run.
 pub(crate) struct World {
-    now: Duration,
-    random: fastrand::Rng,
+    pub(super) now: Duration,
+    pub(super) random: fastrand::Rng,
     verbose: bool,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     events: BTreeMap<u64, Event>,
     next_event: u64,
-    clients: Vec<Client>,
-    links: Vec<Link>,
+    pub(super) clients: Vec<Client>,
+    pub(super) links: Vec<Link>,
     /// Frames that a gateway session does not want yet, because an operation runs.
-    waiting: BTreeMap<usize, VecDeque<Packet>>,
-    gateway: Gateway,
-    ledger: Ledger,
+    pub(super) waiting: BTreeMap<usize, VecDeque<Packet>>,
+    pub(super) gateway: Gateway,
+    pub(super) ledger: Ledger,
 }
 
 impl World {
@@ -93,7 +93,7 @@ impl World {
         self.now = end;
     }
 
-    fn later(&mut self, wait: Duration, event: Event) {
+    pub(super) fn later(&mut self, wait: Duration, event: Event) {
         self.at(self.now + wait, event);
     }
 
@@ -103,11 +103,11 @@ impl World {
         self.next_event += 1;
     }
 
-    fn bad(&self) -> bool {
+    pub(super) fn bad(&self) -> bool {
         self.now < BAD
     }
 
-    fn note(&self, text: impl FnOnce() -> String) {
+    pub(super) fn note(&self, text: impl FnOnce() -> String) {
         if self.verbose {
             println!("{:>9.3} {}", self.now.as_secs_f64(), text());
         }
@@ -196,7 +196,7 @@ impl World {
         }
     }
 
-    fn cut(&mut self, link: usize) {
+    pub(super) fn cut(&mut self, link: usize) {
         self.note(|| format!("link {link} is cut"));
         self.links[link].cut = true;
         self.ledger.forgive(link);
@@ -230,7 +230,7 @@ impl World {
 
     // ---- the two ends ----
 
-    fn after_client(&mut self, at: usize) {
+    pub(super) fn after_client(&mut self, at: usize) {
         while let Some(effect) = self.clients[at].session.poll_effect() {
             self.note(|| format!("client {at}: {effect:?}"));
             match effect {
@@ -305,7 +305,7 @@ impl World {
         }
     }
 
-    fn after_gateway(&mut self, link: usize, effect: GatewayEffect) {
+    pub(super) fn after_gateway(&mut self, link: usize, effect: GatewayEffect) {
         match effect {
             GatewayEffect::None => {}
             GatewayEffect::Write(bytes) => self.send(link, Way::Down, Packet::Frame(bytes)),
@@ -354,123 +354,6 @@ impl World {
         if let Some(due) = self.gateway.deadline(link).filter(|&due| scheduled.is_none_or(|at| due < at)) {
             self.links[link].scheduled = Some(due);
             self.at(due, Event::GatewayTimer(link));
-        }
-    }
-
-    // ---- what people and the world do ----
-
-    fn act(&mut self, at: usize) {
-        if !self.bad() || self.clients[at].closed {
-            return;
-        }
-        let group = self.random.usize(0..GROUPS);
-        match self.random.u32(0..1000) {
-            0..=149 => self.join(at, group),
-            150..=199 => self.leave(at, group),
-            200..=959 => self.group_send(at, group),
-            960..=979 => self.cancel(at),
-            980..=997 => self.clients[at].session.wake(self.now),
-            _ => {
-                self.clients[at].closed = true;
-                self.clients[at].session.close();
-            }
-        }
-        self.after_client(at);
-        let pause = Duration::from_millis(self.random.u64(1..700));
-        self.later(pause, Event::Act(at));
-    }
-
-    fn join(&mut self, at: usize, group: usize) {
-        let client = &mut self.clients[at];
-        if !client.wants(group) {
-            let id = client.session.open_group(&group_name(group), self.now).expect("the session is open");
-            client.wanted.insert(group, id);
-        }
-        if let Ok(request) = client.session.join(client.wanted[&group], self.now) {
-            client.open_requests.insert(request, None);
-        }
-    }
-
-    fn leave(&mut self, at: usize, group: usize) {
-        let client = &mut self.clients[at];
-        if let Some(id) = client.wanted.remove(&group) {
-            client.joined.remove(&id);
-            let request = client.session.leave(id, self.now).expect("the group is open");
-            client.open_requests.insert(request, None);
-            if let Some(link) = client.link {
-                self.ledger.forgive_group(link, group);
-            }
-        }
-    }
-
-    fn group_send(&mut self, at: usize, group: usize) {
-        let client = &mut self.clients[at];
-        let note = client.next_note(at, group);
-        match client.session.group_send(&group_name(group), &note.message(), self.now) {
-            Ok(request) => {
-                client.open_requests.insert(request, Some(note));
-            }
-            Err(_) => self.ledger.totals.failed_requests += 1,
-        }
-    }
-
-    fn cancel(&mut self, at: usize) {
-        let client = &mut self.clients[at];
-        let requests: Vec<_> = client.open_requests.keys().copied().collect();
-        if let Some(&request) = self.random.choice(&requests) {
-            client.open_requests.remove(&request);
-            client.session.cancel(request);
-        }
-    }
-
-    fn fault(&mut self) {
-        if !self.bad() {
-            return;
-        }
-        match self.random.u32(0..100) {
-            0..=59 => {
-                let open: Vec<_> = (0..self.links.len()).filter(|&at| self.links[at].gateway_end).collect();
-                if let Some(&link) = self.random.choice(&open) {
-                    self.cut(link);
-                }
-            }
-            60..=69 => self.restart(false),
-            70..=79 => self.restart(true),
-            _ => self.expel(),
-        }
-        let pause = Duration::from_millis(self.random.u64(100..8_000));
-        self.later(pause, Event::Fault);
-    }
-
-    fn restart(&mut self, graceful: bool) {
-        self.note(|| format!("the gateway restarts, graceful: {graceful}"));
-        self.ledger.totals.restarts += 1;
-        if graceful {
-            for link in self.gateway.links() {
-                let wait = Duration::from_millis(self.random.u64(0..2_000));
-                let effect = self.gateway.handle(link, Input::Shutdown(wait), self.now);
-                self.after_gateway(link, effect);
-            }
-        }
-        for link in self.gateway.kill() {
-            self.links[link].gateway_end = false;
-            self.waiting.remove(&link);
-            self.ledger.forgive(link);
-            let wait = Duration::from_millis(self.random.u64(0..3_000));
-            self.later(wait, Event::Notice(link, Way::Down));
-        }
-        let wait = Duration::from_millis(self.random.u64(0..6_000));
-        self.later(wait, Event::Restart);
-    }
-
-    fn expel(&mut self) {
-        let group = self.random.usize(0..GROUPS);
-        let links = self.gateway.links();
-        if let Some(&link) = self.random.choice(&links) {
-            if let Some(effect) = self.gateway.expel(link, &group_name(group), self.now) {
-                self.ledger.totals.expulsions += 1;
-                self.after_gateway(link, effect);
-            }
         }
     }
 

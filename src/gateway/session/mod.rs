@@ -314,10 +314,10 @@ impl Session {
 
     fn group_lost(&mut self, group: GroupName, code: GroupCode) -> Effect {
         // The loss can overtake the end of the join: without a note of it the client would be told that it is a member.
-        if let Some(Pending { kind, .. }) = &mut self.pending {
-            if matches!(kind, Kind::Join(joining) if *joining == group) {
-                *kind = Kind::LostJoin;
-            }
+        if let Some(Pending { kind, .. }) = &mut self.pending
+            && matches!(kind, Kind::Join(joining) if *joining == group)
+        {
+            *kind = Kind::LostJoin;
         }
         if !self.groups.remove(&group) {
             return Effect::None;

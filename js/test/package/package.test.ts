@@ -1,0 +1,39 @@
+/** The tarball itself: what is in it, and what publint and attw say of it. */
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pack, type Tarball } from '../support/project.js';
+
+const run = promisify(execFile);
+const js = resolve(import.meta.dirname, '../..');
+let folder: string;
+let tarball: Tarball;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'packed-'));
+  tarball = await pack(folder);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('holds every file that the manifest names, and the licences of the project', async () => {
+  const { exports } = await import('../../../pkg/package.json', { with: { type: 'json' } });
+  const named = JSON.stringify(exports).match(/\.\/[\w./-]+/g) ?? [];
+  const paths = named.map((path) => path.slice(2)).filter((path) => path !== 'slim');
+  const licences = (await readdir(resolve(js, '..'))).filter((name) => name.startsWith('LICENSE'));
+  expect(tarball.files).toEqual(expect.arrayContaining([...paths, ...licences, 'README.md']));
+});
+
+it('is clean for publint', async () => {
+  const { stdout } = await run(join(js, 'node_modules/.bin/publint'), [tarball.path, '--strict']);
+  expect(stdout).toContain('All good!');
+});
+
+it('has types that fit what is loaded, by import and by require', async () => {
+  const args = [tarball.path, '--exclude-entrypoints', 'core.wasm', '--profile', 'node16'];
+  const { stdout } = await run(join(js, 'node_modules/.bin/attw'), args);
+  expect(stdout).toContain('No problems found');
+});
