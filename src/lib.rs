@@ -22,6 +22,8 @@
 //! | `testing` | no | the conformance suite, for authors of other layers |
 //! | `npm` | no | the wasm-bindgen classes of the npm package |
 
+#![warn(clippy::unwrap_used)]
+
 mod error;
 #[allow(dead_code)]
 mod queue;

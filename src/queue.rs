@@ -2,7 +2,7 @@
 //!
 //! Its invariants: an item that was pushed is popped once or dropped with the queue; a receiver that is dropped while
 //! it waits passes its wake-up on, so no item waits while a receiver does. The lock is held for a few instructions
-//! and never across an await, and wakers run outside it.
+//! and never across an await, and wakers run and are dropped outside it: a waker may own a task that owns a receiver.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ struct State<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
     closed: bool,
-    /// Receivers that wait, oldest first, each under the key of its [`Waiter`].
+    /// Receivers that wait, oldest first, each under the key of its [`Waiter`]. Keys only grow, so it is sorted by them.
     waiting: VecDeque<(u64, Waker)>,
     next_key: u64,
 }
@@ -35,6 +35,9 @@ pub(crate) enum Refused<T> {
     Closed(T),
 }
 
+/// Room for so many items is kept by an empty queue; more is given back, so that a burst costs no memory afterwards.
+const KEPT_ROOM: usize = 32;
+
 impl<T> Queue<T> {
     /// A queue that refuses an item when it holds `max_items`, or when it holds anything and would pass `max_bytes`. So
     /// one item always fits, whatever its size.
@@ -45,6 +48,12 @@ impl<T> Queue<T> {
 
     /// Appends an item and wakes one receiver.
     pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), Refused<T>> {
+        self.push_unwoken(item, bytes)?.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Appends an item, and returns the waker of the receiver that it is for: the caller wakes it once it holds no lock.
+    pub(crate) fn push_unwoken(&self, item: T, bytes: usize) -> Result<Option<Waker>, Refused<T>> {
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed(item));
@@ -55,12 +64,7 @@ impl<T> Queue<T> {
         }
         state.items.push_back((item, bytes));
         state.bytes += bytes;
-        let next = state.waiting.pop_front();
-        drop(state);
-        if let Some((_, waker)) = next {
-            waker.wake();
-        }
-        Ok(())
+        Ok(state.waiting.pop_front().map(|(_, waker)| waker))
     }
 
     /// Takes the oldest item, if there is one.
@@ -101,6 +105,15 @@ impl<T> Queue<T> {
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
+    /// Drops every item, and returns how many.
+    pub(crate) fn clear(&self) -> usize {
+        let mut state = self.lock();
+        state.bytes = 0;
+        let items = std::mem::take(&mut state.items);
+        drop(state);
+        items.len()
+    }
+
     /// How many items wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().items.len()
@@ -114,6 +127,11 @@ impl<T> Queue<T> {
     /// How many receivers wait.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting.len()
+    }
+
+    /// The most items that it holds.
+    pub(crate) fn max_items(&self) -> usize {
+        self.max_items
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -130,30 +148,39 @@ impl<T> State<T> {
     fn pop(&mut self) -> Option<T> {
         let (item, bytes) = self.items.pop_front()?;
         self.bytes -= bytes;
+        if self.items.is_empty() && self.items.capacity() > KEPT_ROOM {
+            self.items = VecDeque::new();
+        }
         Some(item)
     }
 
-    /// Registers the receiver with this key for a wake-up; ready when there will be none.
-    fn wait(&mut self, key: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+    fn place(&self, key: Option<u64>) -> Option<usize> {
+        self.waiting.binary_search_by_key(&key?, |(key, _)| *key).ok()
+    }
+
+    /// Registers the receiver with this key for a wake-up; ready when there will be none. A waker that is no longer
+    /// needed comes back, to be dropped outside the lock.
+    fn wait(&mut self, key: &mut Option<u64>, cx: &Context<'_>) -> (Poll<()>, Option<Waker>) {
         if self.closed {
-            return Poll::Ready(());
+            return (Poll::Ready(()), None);
         }
-        match key.and_then(|key| self.waiting.iter_mut().find(|(waiting, _)| *waiting == key)) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
+        let old = match self.place(*key) {
+            Some(at) if self.waiting[at].1.will_wake(cx.waker()) => None,
+            Some(at) => Some(std::mem::replace(&mut self.waiting[at].1, cx.waker().clone())),
             None => {
                 self.waiting.push_back((self.next_key, cx.waker().clone()));
                 *key = Some(self.next_key);
                 self.next_key += 1;
+                None
             }
-        }
-        Poll::Pending
+        };
+        (Poll::Pending, old)
     }
 
-    /// Gives up the place of the receiver with this key.
-    fn leave(&mut self, key: &mut Option<u64>) {
-        if let Some(key) = key.take() {
-            self.waiting.retain(|(waiting, _)| *waiting != key);
-        }
+    /// Gives up the place of the receiver with this key; its waker comes back, to be dropped outside the lock.
+    fn leave(&mut self, key: &mut Option<u64>) -> Option<Waker> {
+        let at = self.place(key.take());
+        at.and_then(|at| self.waiting.remove(at)).map(|(_, waker)| waker)
     }
 }
 
@@ -179,17 +206,21 @@ where
     /// The oldest item, or nothing once the queue is closed and empty; registers for a wake-up otherwise.
     pub(crate) fn poll_pop(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.queue.lock();
-        match state.pop() {
-            Some(item) => {
-                state.leave(&mut self.key);
-                Poll::Ready(Some(item))
+        let (popped, waker) = match state.pop() {
+            Some(item) => (Poll::Ready(Some(item)), state.leave(&mut self.key)),
+            None => {
+                let (closed, waker) = state.wait(&mut self.key, cx);
+                (closed.map(|()| None), waker)
             }
-            None => state.wait(&mut self.key, cx).map(|()| None),
-        }
+        };
+        drop(state);
+        drop(waker);
+        popped
     }
 
     /// Moves items to `out` until it holds `max_items` or the moved ones have `max_bytes`; ready with how many were
-    /// moved, at least one, or with zero once the queue is closed and empty.
+    /// moved, at least one, or with zero once the queue is closed and empty. Where `out` has no room from the start it is
+    /// pending without a wake-up, and gives its place up: who has no room does not wait.
     pub(crate) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
@@ -197,19 +228,59 @@ where
         max_bytes: usize,
         out: &mut Vec<T>,
     ) -> Poll<usize> {
-        let mut state = self.queue.lock();
-        let before = state.bytes;
-        let mut moved = 0;
-        while out.len() < max_items && before - state.bytes < max_bytes {
-            let Some(item) = state.pop() else { break };
+        let room = max_items.saturating_sub(out.len());
+        self.poll_drain_with(cx, room, max_bytes, |item| {
             out.push(item);
-            moved += 1;
+            true
+        })
+    }
+
+    /// Hands items to `take` until it has kept `max_items` (it says whether it keeps one), or the handed ones have
+    /// `max_bytes`; ready with how many were kept, as [`poll_drain`](Self::poll_drain). `take` runs under the lock.
+    pub(crate) fn poll_drain_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        max_items: usize,
+        max_bytes: usize,
+        mut take: impl FnMut(T) -> bool,
+    ) -> Poll<usize> {
+        if max_items == 0 {
+            self.leave();
+            return Poll::Pending;
         }
-        if moved == 0 {
-            return state.wait(&mut self.key, cx).map(|()| 0);
+        let mut state = self.queue.lock();
+        let (mut kept, mut bytes) = (0, 0);
+        while kept < max_items && (kept == 0 || bytes < max_bytes) {
+            let before = state.bytes;
+            let Some(item) = state.pop() else { break };
+            bytes += before - state.bytes;
+            kept += usize::from(take(item));
         }
-        state.leave(&mut self.key);
-        Poll::Ready(moved)
+        let (drained, waker) = if kept > 0 {
+            (Poll::Ready(kept), state.leave(&mut self.key))
+        } else {
+            let (closed, waker) = state.wait(&mut self.key, cx);
+            (closed.map(|()| 0), waker)
+        };
+        drop(state);
+        drop(waker);
+        drained
+    }
+
+    /// Gives the place up, and passes a wake-up that it was given on to the next receiver.
+    pub(crate) fn leave(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        let mut state = self.queue.lock();
+        let was_waiting = state.leave(&mut Some(key));
+        // Without a place it was woken for an item: if that is still there it will not take it, so somebody else must.
+        let next = match was_waiting {
+            None if !state.items.is_empty() => state.waiting.pop_front(),
+            _ => None,
+        };
+        drop(state);
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
     }
 }
 
@@ -218,17 +289,9 @@ where
     Q: std::ops::Deref<Target = Queue<T>>,
 {
     fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        let mut state = self.queue.lock();
-        if let Some(at) = state.waiting.iter().position(|(waiting, _)| *waiting == key) {
-            state.waiting.remove(at);
-        } else if !state.items.is_empty() {
-            // This receiver was woken for an item that it will not take.
-            let next = state.waiting.pop_front();
-            drop(state);
-            if let Some((_, waker)) = next {
-                waker.wake();
-            }
-        }
+        self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,199 @@
-//! The gateway.
+//! WebSockets and HTTP in front of a channel layer.
+//!
+//! A [`Gateway`] holds the sockets of browsers and programs. What they send goes to the layer, and what the layer has
+//! for a group goes to all of its members here. `PROTOCOL.md` documents what travels.
+//!
+//! ```no_run
+//! use channel_layers::gateway::{Gateway, GatewayConfig};
+//! use channel_layers::layer::Layer;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let gateway = Gateway::new(Layer::default(), GatewayConfig::default());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+//! gateway.serve(listener, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` (RFC 6455) →
+//! [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A group message's way out: the
+//! layer → `hub` (one channel per group, its members) → `outbox` (what waits for one client) → `connection` → `socket`.
+
+pub mod session;
+
+mod auth;
+mod config;
+mod connection;
+mod connections;
+mod http;
+mod hub;
+mod members;
+mod operation;
+mod outbox;
+mod serve;
+mod shared;
+mod socket;
+mod stats;
+mod upgrade;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::layer::{ChannelLayer, Layer, MailboxOptions};
+use crate::{Error, ErrorKind, Result};
+use connections::Connections;
+use hub::Hub;
+use shared::Shared;
+
+pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Identity};
+pub use config::GatewayConfig;
+pub use stats::GatewayStats;
+
+/// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
+///
+/// Run it by itself with [`serve`](Self::serve), or mount its [`router`](Self::router) in an axum application and call
+/// [`shutdown`](Self::shutdown) at the end.
+pub struct Gateway<L = Layer>(Arc<Shared<L>>);
+
+impl<L: ChannelLayer> Gateway<L> {
+    /// A gateway in front of `layer` that lets everybody do everything ([`AllowAll`]).
+    pub fn new(layer: L, config: GatewayConfig) -> Self {
+        Self::with_authorizer(layer, config, AllowAll)
+    }
+
+    /// A gateway that asks `authorizer` who clients are and what they may do.
+    pub fn with_authorizer(layer: L, config: GatewayConfig, authorizer: impl Authorizer) -> Self {
+        let (layer, counters) = (Arc::new(layer), Arc::default());
+        let mailbox = MailboxOptions::default().with_capacity(config.group_capacity).with_bytes(config.group_bytes);
+        Self(Arc::new(Shared {
+            hub: Hub::new(Arc::clone(&layer), mailbox, Arc::clone(&counters)),
+            layer,
+            authorizer: Arc::new(authorizer),
+            connections: Arc::new(Connections::new(config.max_connections)),
+            counters,
+            config: Arc::new(config),
+        }))
+    }
+
+    /// The gateway's routes, to mount in an axum application: `/ws`, `/healthz`, `/api/groups/{group}/messages` and
+    /// `/api/channels/{channel}/messages`.
+    ///
+    /// The sockets' tasks belong to the gateway and not to the HTTP server, so [`shutdown`](Self::shutdown) has to be
+    /// called when the server has stopped. Whether strangers can reach it is the application's business:
+    /// [`allow_anonymous`](GatewayConfig::allow_anonymous) is looked at by [`serve`](Self::serve) only.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.0))
+    }
+
+    /// Serves until `shutdown` is ready, then closes every socket as [`shutdown`](Self::shutdown) does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] where other machines can reach the listener, the authorizer knows nobody, and
+    /// [`allow_anonymous`](GatewayConfig::allow_anonymous) is not set. [`ErrorKind::Io`] where the listener has no
+    /// address.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future accepts no more, and cuts HTTP requests; open sockets stay until
+    /// [`shutdown`](Self::shutdown).
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+        self.serve_router(listener, self.router(), shutdown).await
+    }
+
+    /// As [`serve`](Self::serve), with more routes than the gateway's own: start from [`router`](Self::router).
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_router(
+        &self,
+        listener: TcpListener,
+        router: Router,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<()> {
+        self.check_listener(&listener)?;
+        let (stop, stopped) = watch::channel(false);
+        let serving = serve::serve(listener, router, self.0.config.max_connections, stopped);
+        let ending = async {
+            shutdown.await;
+            stop.send_replace(true);
+            self.shutdown().await;
+        };
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            () = &mut serving => {}
+            () = ending => {
+                // Requests that were under way have had the sockets' time already; a client that dawdles gets no more.
+                let _ = timeout(self.0.config.close_timeout, serving).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no more connections and closes all there are with 4000, asking each client to stay away for its share of
+    /// [`reconnect_spread`](GatewayConfig::reconnect_spread). Returns when all have ended, or after
+    /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), when the rest are cut. The layer stays open.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has asked every connection to close, and cuts none.
+    pub async fn shutdown(&self) {
+        let connections = &self.0.connections;
+        connections.shut_down(self.0.config.reconnect_spread);
+        if timeout(self.0.config.shutdown_timeout, connections.wait()).await.is_err() {
+            let cut = connections.abort();
+            tracing::warn!(cut, "connections did not close in time and were cut");
+            connections.wait().await;
+        }
+    }
+
+    /// What the gateway has done since it was made.
+    pub fn stats(&self) -> GatewayStats {
+        self.0.counters.snapshot(self.0.connections.len())
+    }
+
+    /// The layer behind the gateway.
+    pub fn layer(&self) -> &L {
+        &self.0.layer
+    }
+
+    fn check_listener(&self, listener: &TcpListener) -> Result<()> {
+        let address = listener
+            .local_addr()
+            .map_err(|e| Error::new(ErrorKind::Io, format!("the listener has no address: {e}")).with_source(e))?;
+        let open = self.0.authorizer.is_anonymous() && !self.0.config.allow_anonymous;
+        if !open || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        let text = format!(
+            "{address} can be reached by other machines, and this gateway lets everybody join and send to everything: \
+             listen on 127.0.0.1, or set up an authorizer, or allow anonymous clients (--allow-anonymous)"
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    }
+}
+
+impl<L> Clone for Gateway<L> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<L> fmt::Debug for Gateway<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

@@ -17,7 +17,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 /// The bytes that `text` stands for, or nothing where it is not canonical base64.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let padding = text.iter().rev().take(2).take_while(|&&c| c == b'=').count();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::raw::{self, MapWriter, Raw, Scalar};
+use super::raw::{MapWriter, Raw, Scalar};
 use super::{Encoding, MAX_DEPTH};
 
 /// Why a connection was closed, for people, and how long a client should at least wait before it comes back.
@@ -23,12 +23,12 @@ impl CloseReason {
     /// Reads the text of a close frame. Text that is not such a map is the reason itself, so this never fails.
     pub fn parse(text: &str) -> Self {
         let mut parsed = Self::default();
-        let read =
-            raw::entries(Encoding::Json, &Bytes::copy_from_slice(text.as_bytes()), MAX_DEPTH, |key, value| match key {
-                "reason" => parsed.reason = Raw::str(&value).map(Into::into).unwrap_or_default(),
-                "retry_after" => parsed.retry_after = value.uint().map(Duration::from_millis),
-                _ => {}
-            });
+        let bytes = Bytes::copy_from_slice(text.as_bytes());
+        let read = Raw::whole(Encoding::Json, &bytes).entries(MAX_DEPTH, |key, value| match key {
+            "reason" => parsed.reason = value.str().map(Into::into).unwrap_or_default(),
+            "retry_after" => parsed.retry_after = value.uint().map(Duration::from_millis),
+            _ => {}
+        });
         match read {
             Ok(()) => parsed,
             Err(_) => Self { reason: text.into(), retry_after: None },

@@ -286,6 +286,7 @@ impl<'a> Reader<'a> {
         let mut escaped = false;
         self.at += 1;
         loop {
+            self.at += plain_words(&bytes[self.at..]);
             match bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
@@ -317,6 +318,19 @@ impl<'a> Reader<'a> {
         let inner = &self.text[start..self.at - 1];
         Ok(if escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
     }
+}
+
+/// How many bytes, in whole words, hold neither a quote, nor a backslash, nor a control character. Looks at eight bytes
+/// at once: the classic test for a zero byte, and for one below a bound.
+fn plain_words(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
+    let special = |word: u64| {
+        below(word, 0x20) | below(word ^ (ONES * u64::from(b'"')), 1) | below(word ^ (ONES * u64::from(b'\\')), 1)
+    };
+    let words = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("a chunk of eight")));
+    8 * words.take_while(|&word| special(word) == 0).count()
 }
 
 /// The UTF-16 unit that four hexadecimal digits at `at` write.

@@ -24,7 +24,7 @@
 #[macro_export]
 macro_rules! message {
     ($($content:tt)*) => {
-        $crate::Message::try_from($crate::__map!(@ {} $($content)*)).expect("a message nests at most 128 levels")
+        $crate::Message::try_from($crate::__map!(@ {} $($content)*)).expect("a message nests at most 100 levels")
     };
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::event::Counts;
 use super::json::Fault;
-use super::raw::{self, MapWriter, Raw, Scalar};
+use super::raw::{MapWriter, Raw, Scalar};
 use super::value::Builder;
 use super::{Encoding, MAX_DEPTH, Map, Value, json, msgpack};
 use crate::{Error, ErrorKind, Result};
@@ -126,11 +126,7 @@ impl Message {
 
     /// The value of one key, read in place.
     pub fn get(&self, key: &str) -> Option<Value> {
-        let raw = self.raw(key)?;
-        match raw.encoding {
-            Encoding::Json => json::value(std::str::from_utf8(&raw.bytes).ok()?),
-            Encoding::Msgpack => msgpack::value(&raw.bytes),
-        }
+        self.raw(key)?.value()
     }
 
     /// The message's `type`, where it is text. Keys are compared as a reader would see them: escapes resolved, and the
@@ -159,7 +155,7 @@ impl Message {
         let mut had_sender = false;
         self.entries(|key, raw| match key {
             "sender" => had_sender = true,
-            _ => writer.put(key, Scalar::Raw(&raw.bytes)),
+            _ => writer.put(key, Scalar::Raw(raw.bytes())),
         });
         match user {
             None if !had_sender => return self.clone(),
@@ -170,7 +166,7 @@ impl Message {
     }
 
     fn checked(encoding: Encoding, bytes: Bytes) -> Result<Self> {
-        raw::entries(encoding, &bytes, MAX_DEPTH - 1, |_, _| {}).map_err(|fault| invalid(encoding, fault))?;
+        Raw::whole(encoding, &bytes).entries(MAX_DEPTH - 1, |_, _| {}).map_err(|fault| invalid(encoding, fault))?;
         Ok(Self::trusted(encoding, bytes))
     }
 
@@ -179,7 +175,7 @@ impl Message {
         Self(Arc::new(Inner { encoding, bytes, other: OnceLock::new() }))
     }
 
-    fn raw(&self, key: &str) -> Option<Raw> {
+    fn raw(&self, key: &str) -> Option<Raw<'_>> {
         let mut found = None;
         self.entries(|k, raw| {
             if k == key {
@@ -190,8 +186,9 @@ impl Message {
     }
 
     /// Visits the entries in place.
-    pub(super) fn entries(&self, entry: impl FnMut(&str, Raw)) {
-        raw::entries(self.0.encoding, &self.0.bytes, MAX_DEPTH - 1, entry)
+    fn entries<'a>(&'a self, entry: impl FnMut(&str, Raw<'a>)) {
+        Raw::whole(self.0.encoding, &self.0.bytes)
+            .entries(MAX_DEPTH - 1, entry)
             .expect("a message's bytes were checked when it was made");
     }
 

@@ -33,8 +33,9 @@ pub use value::{Map, Value};
 pub const VERSION: u32 = 1;
 
 /// How deep lists and maps may nest in a message, the message itself included. Deeper input is refused, so that no
-/// reader can be made to overflow its stack.
-pub const MAX_DEPTH: usize = 128;
+/// reader can be made to overflow its stack. It lies below the 127 levels at which serde_json gives up, so that a backend
+/// can read every message with it.
+pub const MAX_DEPTH: usize = 100;
 
 /// How frames and messages are written as bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -82,7 +82,7 @@ impl Kind {
 
 fn check(kind: Kind, name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(invalid(kind, name, "it is empty".into()));
+        return Err(invalid(kind, name, "it is empty"));
     }
     let mut bang_seen = false;
     for (at, c) in name.chars().enumerate() {
@@ -93,24 +93,24 @@ fn check(kind: Kind, name: &str) -> Result<()> {
                 return Err(invalid(
                     kind,
                     name,
-                    format!("'!' at place {at}: one is allowed, behind at least one character"),
+                    &format!("'!' at place {at}: one is allowed, behind at least one character"),
                 ));
             }
             _ if c.is_ascii_alphanumeric() => {}
             _ => {
                 let allowed = "only ASCII letters, digits, '-', '_' and '.' are allowed";
-                return Err(invalid(kind, name, format!("{c:?} at place {at}: {allowed}")));
+                return Err(invalid(kind, name, &format!("{c:?} at place {at}: {allowed}")));
             }
         }
     }
     // Every character is ASCII by now, so bytes are characters.
     if name.len() > MAX_LEN {
-        return Err(invalid(kind, name, format!("it has {} characters, {MAX_LEN} are allowed", name.len())));
+        return Err(invalid(kind, name, &format!("it has {} characters, {MAX_LEN} are allowed", name.len())));
     }
     Ok(())
 }
 
-fn invalid(kind: Kind, name: &str, why: String) -> Error {
+fn invalid(kind: Kind, name: &str, why: &str) -> Error {
     let shown: String = name.chars().take(MAX_LEN).collect();
     Error::new(ErrorKind::InvalidName, format!("invalid {} name {shown:?}: {why}", kind.word()))
 }

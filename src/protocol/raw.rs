@@ -3,6 +3,7 @@
 //! Frames and messages are looked at through this, so neither needs a tree and neither is copied.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,45 +12,56 @@ use super::event::Visitor;
 use super::json::Fault;
 use super::{Encoding, Message, Value, json, msgpack};
 
-/// One value of a map that is still bytes, checked.
-#[derive(Clone, Debug)]
-pub(super) struct Raw {
-    pub(super) encoding: Encoding,
-    pub(super) bytes: Bytes,
-}
-
-/// Calls `entry` with every key of the map in `bytes` and its value, which nests at most `depth` levels, in order. A key that stands twice comes twice:
-/// the last one counts, as in Python and JavaScript.
-pub(super) fn entries(
+/// One value that is still bytes, of a message or frame that was checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'a> {
     encoding: Encoding,
-    bytes: &Bytes,
-    depth: usize,
-    mut entry: impl FnMut(&str, Raw),
-) -> Result<(), Fault> {
-    let mut visit = |key: &str, place| entry(key, Raw { encoding, bytes: bytes.slice(place) });
-    match encoding {
-        Encoding::Json => {
-            let text = std::str::from_utf8(bytes).map_err(|e| ("text that is not UTF-8", e.valid_up_to()))?;
-            json::entries(text, depth, &mut visit)
-        }
-        Encoding::Msgpack => msgpack::entries(bytes, depth, &mut visit),
-    }
+    bytes: &'a [u8],
+    /// What `bytes` is a part of, so that a message can share it instead of copying.
+    whole: &'a Bytes,
 }
 
-impl Raw {
-    /// The text, of a string.
-    pub(super) fn str(&self) -> Option<Cow<'_, str>> {
+impl<'a> Raw<'a> {
+    /// A message or frame as a whole.
+    pub(super) fn whole(encoding: Encoding, whole: &'a Bytes) -> Self {
+        Self { encoding, bytes: whole, whole }
+    }
+
+    /// The value as it stands.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Calls `entry` with every key of the map and its value, in order, having checked that it nests at most `depth`
+    /// levels. A key that stands twice comes twice: the last one counts, as in Python and JavaScript.
+    pub(super) fn entries(&self, depth: usize, mut entry: impl FnMut(&str, Raw<'a>)) -> Result<(), Fault> {
+        let mut visit = |key: &str, place| entry(key, self.part(place));
         match self.encoding {
-            Encoding::Json => json::string(std::str::from_utf8(&self.bytes).ok()?),
-            Encoding::Msgpack => msgpack::string(&self.bytes).map(Cow::Borrowed),
+            Encoding::Json => {
+                let text = std::str::from_utf8(self.bytes).map_err(|e| ("text that is not UTF-8", e.valid_up_to()))?;
+                json::entries(text, depth, &mut visit)
+            }
+            Encoding::Msgpack => msgpack::entries(self.bytes, depth, &mut visit),
+        }
+    }
+
+    fn part(&self, place: Range<usize>) -> Self {
+        Self { bytes: &self.bytes[place], ..*self }
+    }
+
+    /// The text, of a string.
+    pub(super) fn str(&self) -> Option<Cow<'a, str>> {
+        match self.encoding {
+            Encoding::Json => json::string(std::str::from_utf8(self.bytes).ok()?),
+            Encoding::Msgpack => msgpack::string(self.bytes).map(Cow::Borrowed),
         }
     }
 
     /// The number, of a whole number of at least zero. JSON's `5.0` and `5e0` are whole numbers, as in JavaScript.
     pub(super) fn uint(&self) -> Option<u64> {
         match self.encoding {
-            Encoding::Json => decimal(&self.bytes, 0),
-            Encoding::Msgpack => match msgpack::value(&self.bytes)? {
+            Encoding::Json => decimal(self.bytes, 0),
+            Encoding::Msgpack => match msgpack::value(self.bytes)? {
                 Value::Int(number) => u64::try_from(number).ok(),
                 Value::Uint(number) => Some(number),
                 _ => None,
@@ -60,8 +72,8 @@ impl Raw {
     /// The time, of a number of seconds, to the millisecond.
     pub(super) fn seconds(&self) -> Option<Duration> {
         match self.encoding {
-            Encoding::Json => decimal(&self.bytes, 3).map(Duration::from_millis),
-            Encoding::Msgpack => match msgpack::value(&self.bytes)? {
+            Encoding::Json => decimal(self.bytes, 3).map(Duration::from_millis),
+            Encoding::Msgpack => match msgpack::value(self.bytes)? {
                 Value::Int(number) => u64::try_from(number).ok().map(Duration::from_secs),
                 Value::Float(number) => Duration::try_from_secs_f64(number).ok(),
                 _ => None,
@@ -71,26 +83,31 @@ impl Raw {
 
     /// The truth, of a Boolean.
     pub(super) fn bool(&self) -> Option<bool> {
-        match self.encoding {
-            Encoding::Json => {
-                [(&b"true"[..], true), (b"false", false)].iter().find(|(w, _)| *w == self.bytes).map(|f| f.1)
-            }
-            Encoding::Msgpack => {
-                [(0xc3, true), (0xc2, false)].iter().find(|(m, _)| self.bytes[..] == [*m]).map(|f| f.1)
-            }
+        match (self.encoding, self.bytes) {
+            (Encoding::Json, b"true") | (Encoding::Msgpack, [0xc3]) => Some(true),
+            (Encoding::Json, b"false") | (Encoding::Msgpack, [0xc2]) => Some(false),
+            _ => None,
         }
     }
 
     /// The values of a list, or nothing where it is none.
-    pub(super) fn items(&self) -> Option<Vec<Raw>> {
+    pub(super) fn items(&self) -> Option<Vec<Raw<'a>>> {
         let mut items = Vec::new();
-        let mut visit = |place| items.push(Raw { encoding: self.encoding, bytes: self.bytes.slice(place) });
+        let mut visit = |place| items.push(self.part(place));
         match self.encoding {
-            Encoding::Json => json::items(std::str::from_utf8(&self.bytes).ok()?, &mut visit),
-            Encoding::Msgpack => msgpack::items(&self.bytes, &mut visit),
+            Encoding::Json => json::items(std::str::from_utf8(self.bytes).ok()?, &mut visit),
+            Encoding::Msgpack => msgpack::items(self.bytes, &mut visit),
         }
         .ok()?;
         Some(items)
+    }
+
+    /// The value as a tree.
+    pub(super) fn value(&self) -> Option<Value> {
+        match self.encoding {
+            Encoding::Json => json::value(std::str::from_utf8(self.bytes).ok()?),
+            Encoding::Msgpack => msgpack::value(self.bytes),
+        }
     }
 
     /// The message, of a map.
@@ -100,15 +117,12 @@ impl Raw {
             Encoding::Json => self.bytes.first() == Some(&b'{'),
             Encoding::Msgpack => matches!(self.bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
         };
-        map.then(|| Message::trusted(self.encoding, self.bytes.clone()))
+        map.then(|| Message::trusted(self.encoding, self.whole.slice_ref(self.bytes)))
     }
 
     /// Whether the value is null, which a frame's reader takes for absent.
     pub(super) fn is_null(&self) -> bool {
-        match self.encoding {
-            Encoding::Json => self.bytes[..] == b"null"[..],
-            Encoding::Msgpack => self.bytes[..] == [0xc0],
-        }
+        matches!((self.encoding, self.bytes), (Encoding::Json, b"null") | (Encoding::Msgpack, [0xc0]))
     }
 }
 
@@ -244,6 +258,6 @@ fn put_plain(writer: &mut impl Visitor, value: &Scalar<'_>) {
 fn decimal_seconds(time: Duration) -> String {
     match time.subsec_millis() {
         0 => time.as_secs().to_string(),
-        millis => format!("{}.{millis:03}", time.as_secs()),
+        millis => format!("{}.{millis:03}", time.as_secs()).trim_end_matches('0').into(),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Fields, FrameError, POSITIVE, positive, text, writer};
-use crate::protocol::raw::{self, MapWriter, Raw, Scalar};
+use crate::protocol::raw::{MapWriter, Raw, Scalar};
 use crate::protocol::{Encoding, ErrorCode, MAX_DEPTH, Message};
 
 /// A frame from a client to the gateway.
@@ -158,9 +158,9 @@ fn put_text(writer: &mut MapWriter, key: &str, text: Option<&str>) {
 }
 
 impl Recover {
-    fn read(raw: &Raw) -> Option<Self> {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
         let (mut epoch, mut offset) = (None, None);
-        raw::entries(raw.encoding, &raw.bytes, MAX_DEPTH, |key, value| match key {
+        raw.entries(MAX_DEPTH, |key, value| match key {
             "epoch" => epoch = text(&value),
             "offset" => offset = value.uint(),
             _ => {}

@@ -10,7 +10,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::raw::{self, MapWriter, Raw, Scalar};
+use super::raw::{MapWriter, Raw, Scalar};
 use super::{Encoding, ErrorCode, MAX_DEPTH};
 
 pub use client::{ClientFrame, Recover};
@@ -43,22 +43,24 @@ impl fmt::Display for FrameError {
 impl std::error::Error for FrameError {}
 
 /// The fields of a frame that is being read: those that any frame may have, kept as bytes until asked for.
-#[derive(Debug, Default)]
-struct Fields {
-    found: Vec<(&'static str, Raw)>,
+#[derive(Debug)]
+struct Fields<'a> {
+    found: Vec<(&'static str, Raw<'a>)>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Reads the frame in `bytes`, keeping the fields named in `known`. The last of two equal keys counts.
-    fn read(encoding: Encoding, bytes: &Bytes, known: &[&'static str]) -> Result<(String, Self), FrameError> {
-        let mut fields = Fields::default();
-        raw::entries(encoding, bytes, MAX_DEPTH, |key, raw| {
+    fn read(encoding: Encoding, bytes: &'a Bytes, known: &[&'static str]) -> Result<(String, Self), FrameError> {
+        // No frame of ours has more fields, so this is the only allocation.
+        let mut fields = Fields { found: Vec::with_capacity(8) };
+        let frame = Raw::whole(encoding, bytes);
+        let read = frame.entries(MAX_DEPTH, |key, raw| {
             if let Some(&name) = known.iter().find(|&&name| name == key) {
                 fields.found.retain(|(found, _)| *found != name);
                 fields.found.push((name, raw));
             }
-        })
-        .map_err(|(what, at)| FrameError::Malformed(format!("not a frame: {what} at byte {at}")))?;
+        });
+        read.map_err(|(what, at)| FrameError::Malformed(format!("not a frame: {what} at byte {at}")))?;
         match fields.get("op").map(|raw| raw.str().map(std::borrow::Cow::into_owned)) {
             Some(Some(op)) => Ok((op, fields)),
             Some(None) => Err(FrameError::Malformed("not a frame: \"op\" is not text".into())),
@@ -67,7 +69,7 @@ impl Fields {
     }
 
     /// The field, unless it is absent or null.
-    fn get(&self, name: &str) -> Option<&Raw> {
+    fn get(&self, name: &str) -> Option<&Raw<'a>> {
         self.found.iter().find(|(found, _)| *found == name).map(|(_, raw)| raw).filter(|raw| !raw.is_null())
     }
 
@@ -81,13 +83,18 @@ impl Fields {
     }
 
     /// A field that must be there, as `read` takes it; `what` says what it should have been.
-    fn need<T>(&self, name: &str, what: &str, read: impl FnOnce(&Raw) -> Option<T>) -> Result<T, FrameError> {
+    fn need<T>(&self, name: &str, what: &str, read: impl FnOnce(&Raw<'a>) -> Option<T>) -> Result<T, FrameError> {
         self.want(name, what, read)?
             .ok_or_else(|| self.fail(ErrorCode::BAD_REQUEST, format!("{name:?} is missing: it must be {what}")))
     }
 
     /// A field that may be absent, but must be right where it is there.
-    fn want<T>(&self, name: &str, what: &str, read: impl FnOnce(&Raw) -> Option<T>) -> Result<Option<T>, FrameError> {
+    fn want<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&Raw<'a>) -> Option<T>,
+    ) -> Result<Option<T>, FrameError> {
         match self.get(name).map(read) {
             None => Ok(None),
             Some(Some(value)) => Ok(Some(value)),
@@ -102,11 +109,11 @@ impl Fields {
 
 const POSITIVE: &str = "a positive integer";
 
-fn text(raw: &Raw) -> Option<String> {
+fn text(raw: &Raw<'_>) -> Option<String> {
     raw.str().map(std::borrow::Cow::into_owned)
 }
 
-fn positive(raw: &Raw) -> Option<u64> {
+fn positive(raw: &Raw<'_>) -> Option<u64> {
     raw.uint().filter(|&id| id > 0)
 }
 

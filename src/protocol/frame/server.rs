@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Fields, FrameError, POSITIVE, positive, text, writer};
-use crate::protocol::raw::{self, MapWriter, Raw, Scalar};
+use crate::protocol::raw::{MapWriter, Raw, Scalar};
 use crate::protocol::{ChannelName, Encoding, ErrorCode, GroupCode, GroupName, MAX_DEPTH, Message};
 
 /// A frame from the gateway to a client.
@@ -214,26 +214,26 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn group(raw: &Raw) -> Option<GroupName> {
+fn group(raw: &Raw<'_>) -> Option<GroupName> {
     GroupName::new(raw.str()?).ok()
 }
 
-fn channel(raw: &Raw) -> Option<ChannelName> {
+fn channel(raw: &Raw<'_>) -> Option<ChannelName> {
     ChannelName::new(raw.str()?).ok()
 }
 
-fn code(raw: &Raw) -> Option<u16> {
+fn code(raw: &Raw<'_>) -> Option<u16> {
     raw.uint().and_then(|code| u16::try_from(code).ok())
 }
 
-fn target(fields: &Fields) -> Result<Target, FrameError> {
+fn target(fields: &Fields<'_>) -> Result<Target, FrameError> {
     Ok(match fields.want("group", "a group name", group)? {
         Some(group) => Target::Group(group),
         None => Target::Channel(fields.need("channel", "a channel name", channel)?),
     })
 }
 
-fn error(fields: &Fields) -> Result<ServerFrame, FrameError> {
+fn error(fields: &Fields<'_>) -> Result<ServerFrame, FrameError> {
     let code = ErrorCode(fields.need("code", "a code", code)?);
     Ok(ServerFrame::Error {
         id: fields.want("id", POSITIVE, positive)?,
@@ -245,15 +245,15 @@ fn error(fields: &Fields) -> Result<ServerFrame, FrameError> {
 }
 
 impl Welcome {
-    fn read(fields: &Fields) -> Result<Self, FrameError> {
+    fn read(fields: &Fields<'_>) -> Result<Self, FrameError> {
         let (mut frame_limit, mut group_limit) = (None, None);
         if let Some(limits) = fields.get("limits") {
-            raw::entries(limits.encoding, &limits.bytes, MAX_DEPTH, |key, value| match key {
+            let read = limits.entries(MAX_DEPTH, |key, value| match key {
                 "frame" => frame_limit = value.uint(),
                 "groups" => group_limit = value.uint(),
                 _ => {}
-            })
-            .map_err(|(what, at)| FrameError::Malformed(format!("\"limits\" is not a map: {what} at byte {at}")))?;
+            });
+            read.map_err(|(what, at)| FrameError::Malformed(format!("\"limits\" is not a map: {what} at byte {at}")))?;
         }
         Ok(Self {
             id: fields.need("id", POSITIVE, positive)?,
@@ -289,7 +289,7 @@ impl Welcome {
 }
 
 impl Joined {
-    fn read(fields: &Fields) -> Result<Option<Self>, FrameError> {
+    fn read(fields: &Fields<'_>) -> Result<Option<Self>, FrameError> {
         let Some(epoch) = fields.want("epoch", "text", text)? else { return Ok(None) };
         Ok(Some(Self {
             epoch,
@@ -317,13 +317,13 @@ impl Joined {
     }
 }
 
-fn read_messages(raw: &Raw) -> Option<Vec<(Message, u64)>> {
+fn read_messages(raw: &Raw<'_>) -> Option<Vec<(Message, u64)>> {
     raw.items()?.iter().map(read_message).collect()
 }
 
-fn read_message(raw: &Raw) -> Option<(Message, u64)> {
+fn read_message(raw: &Raw<'_>) -> Option<(Message, u64)> {
     let (mut message, mut offset) = (None, None);
-    raw::entries(raw.encoding, &raw.bytes, MAX_DEPTH, |key, value| match key {
+    raw.entries(MAX_DEPTH, |key, value| match key {
         "message" => message = value.message(),
         "offset" => offset = value.uint(),
         _ => {}

@@ -1,0 +1,94 @@
+/** Two pages and the shell talk through the gateway, in both directions. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Chat } from './support/chat.mjs';
+import { Gateway } from './support/program.mjs';
+
+test('two pages hear each other', async (t) => {
+  const gateway = await Gateway.start(t);
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const bob = await Chat.open(t, gateway.url, 'Bob');
+
+  await ann.say('hello Bob');
+  assert.equal(await bob.hears('hello Bob'), 'Ann');
+  await bob.say('hello Ann <b>&amp;</b>');
+  assert.equal(await ann.hears('hello Ann <b>&amp;</b>'), 'Bob');
+
+  const both = ['hello Bob', 'hello Ann <b>&amp;</b>'];
+  assert.deepEqual(await ann.texts(), both);
+  assert.deepEqual(await bob.texts(), both);
+});
+
+test('the shell publishes to the pages, with both commands that the page shows', async (t) => {
+  const gateway = await Gateway.start(t);
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const bob = await Chat.open(t, gateway.url, 'Bob');
+
+  await gateway.publish('chat.lobby', { type: 'chat.message', from: 'cron', text: 'the backup is done' });
+  for (const chat of [ann, bob]) assert.equal(await chat.hears('the backup is done'), 'cron');
+
+  const shown = await ann.page.locator('#curl-command').textContent();
+  assert.equal(await shell(t, shown), 0);
+  for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+});
+
+test('`listen` prints what a page sends', async (t) => {
+  const gateway = await Gateway.start(t);
+  const lines = gateway.listen('chat.lobby');
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const heard = lines.next();
+  // Nobody says when `listen` has joined, so Ann repeats herself until it has.
+  const said = [];
+  for (let line; !line; ) {
+    said.push(`can you hear me ${said.length}`);
+    await ann.say(said.at(-1));
+    line = await Promise.race([heard, ann.page.evaluate(() => new Promise((done) => setTimeout(done, 100)))]);
+  }
+  const { value } = await heard;
+  assert.equal(value.group, 'chat.lobby');
+  assert.equal(value.message.type, 'chat.message');
+  assert.equal(value.message.from, 'Ann');
+  assert.ok(said.includes(value.message.text));
+});
+
+test('rooms are apart, count what is unread and can be made and left', async (t) => {
+  const gateway = await Gateway.start(t);
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const bob = await Chat.open(t, gateway.url, 'Bob', { room: 'tea.time' });
+
+  await ann.page.getByRole('button', { name: 'New room' }).click();
+  await ann.page.getByLabel('Name', { exact: true }).fill('tea time');
+  await ann.page.getByRole('button', { name: 'Join room' }).click();
+  await ann.page.getByText("invalid group name").waitFor();
+  await ann.page.getByLabel('Name', { exact: true }).fill('tea.time');
+  await ann.page.keyboard.press('Enter');
+  await ann.joined('tea.time');
+  await bob.say('the kettle is on');
+  await ann.hears('the kettle is on');
+
+  await ann.page.getByRole('link', { name: 'lobby' }).click();
+  assert.deepEqual(await ann.texts(), []);
+  await bob.say('and off');
+  await bob.say('and on again');
+  await ann.page.getByRole('link', { name: 'tea.time 2 unread' }).waitFor();
+  assert.match(await ann.page.title(), /^\(2\) lobby/);
+  await ann.page.getByRole('link', { name: 'tea.time' }).click();
+  await ann.page.getByRole('link', { name: 'tea.time', exact: true }).waitFor();
+  assert.deepEqual(await ann.texts(), ['the kettle is on', 'and off', 'and on again']);
+
+  await ann.page.getByRole('button', { name: 'Leave' }).click();
+  await ann.page.getByRole('link', { name: 'tea.time' }).waitFor({ state: 'detached' });
+});
+
+test('a name is kept, and shown to others', async (t) => {
+  const gateway = await Gateway.start(t);
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const bob = await Chat.open(t, gateway.url, 'Bob');
+  await bob.page.getByRole('button', { name: 'You are Bob' }).click();
+  await bob.page.getByLabel('Name', { exact: true }).fill('Robert');
+  await bob.page.keyboard.press('Enter');
+  await bob.say('new name');
+  assert.equal(await ann.hears('new name'), 'Robert');
+});

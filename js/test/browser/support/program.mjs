@@ -1,0 +1,77 @@
+/**
+ * The real binary: started on a free port, killed or stopped, started again on the same port, and gone at the end of
+ * the test that asked for it.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const PROGRAM = process.env.CHANNEL_LAYERS_BIN ?? `${ROOT}target/debug/channel-layers`;
+
+/** A gateway with the chat page. */
+export class Gateway {
+  #process;
+  #lines;
+  #port = 0;
+  #test;
+
+  static async start(test) {
+    const gateway = new Gateway();
+    gateway.#test = test;
+    await gateway.start();
+    return gateway;
+  }
+
+  get port() {
+    return this.#port;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it, again on the port that it had. */
+  async start() {
+    this.#process = run(this.#test, ['serve', '--demo', '--listen', `127.0.0.1:${this.#port}`]);
+    this.#lines = this.#process.lines;
+    const { value: line } = await this.#lines.next();
+    this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1]);
+    if (!this.#port) throw new Error(`the gateway said ${line}\n${this.#process.errors()}`);
+  }
+
+  /** Ends it: with SIGKILL at once, with SIGTERM in order. Resolves with its exit code when it is gone. */
+  async stop(signal) {
+    this.#process.child.kill(signal);
+    return this.#process.ended;
+  }
+
+  /** Publishes a message as the shell does; resolves when the command has succeeded. */
+  async publish(group, message) {
+    const command = run(this.#test, ['group-send', group, JSON.stringify(message), '--to', this.url]);
+    const code = await command.ended;
+    if (code !== 0) throw new Error(`group-send exited with ${code}: ${command.errors()}`);
+  }
+
+  /** Prints what is sent to a group; an async iterator over the lines, parsed. */
+  async *listen(group) {
+    const command = run(this.#test, ['listen', '--group', group, '--to', this.url]);
+    for await (const line of command.lines) yield JSON.parse(line);
+  }
+}
+
+/** Runs the binary with arguments until the test ends, unless it ends before. */
+function run(test, args) {
+  const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  let errors = '';
+  child.stderr.on('data', (text) => (errors += text));
+  const ended = once(child, 'exit').then(([code]) => code);
+  test.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return { child, lines, ended, errors: () => errors };
+}

@@ -1,0 +1,109 @@
+//! The gateway's settings, each with its default and what moving it costs. Plain data: nothing is started or checked
+//! here.
+
+use std::time::Duration;
+
+/// Limits and times of a [`Gateway`](super::Gateway).
+///
+/// ```
+/// use std::time::Duration;
+/// use channel_layers::gateway::GatewayConfig;
+///
+/// let config = GatewayConfig::default().with_frame_limit(16 * 1024).with_shutdown_timeout(Duration::from_secs(5));
+/// assert_eq!(config.frame_limit, 16 * 1024);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GatewayConfig {
+    /// Whether clients that nobody has identified may be served to other machines. Default: false, so that an
+    /// anonymous gateway listens on loopback only.
+    pub allow_anonymous: bool,
+    /// The most WebSockets at a time; a further one is answered with HTTP 503. Default: 65,536. Each costs about
+    /// 7 KB idle, besides the kernel's buffers.
+    pub max_connections: usize,
+    /// How long a client may take to send `connect`. Default: 10 s. Longer lets idle sockets that never speak hold
+    /// their memory for longer.
+    pub connect_timeout: Duration,
+    /// How often the gateway pings. Default: 25 s, below the 30 s and 60 s after which common proxies drop silent
+    /// connections. Shorter notices dead peers sooner and costs a write per connection each time.
+    pub ping: Duration,
+    /// How long a client may be silent after a ping. Default: 8 s. Shorter cuts clients on slow mobile links.
+    pub pong: Duration,
+    /// The largest frame that a client may send, in bytes; also of an HTTP request's body. Default: 64 KiB. Each
+    /// connection may make the gateway hold this much.
+    pub frame_limit: usize,
+    /// How many groups a connection may be in. Default: 128. A membership costs about 150 bytes.
+    pub group_limit: usize,
+    /// How many bytes may wait for one client before it counts as a slow consumer and is closed with 4003. Default:
+    /// 1 MiB. Messages are shared, so the bytes are those of references unless every client lags differently.
+    pub outbound_bytes: usize,
+    /// How many messages may wait for one client before it counts as a slow consumer. Default: 4,096.
+    pub outbound_messages: usize,
+    /// How many messages may wait in the gateway's own channel for a group, before its members are told that they
+    /// missed some. Default: 10,000. It is this large because the channel stands for all members in this process.
+    pub group_capacity: usize,
+    /// How many bytes may wait there. Default: 16 MiB.
+    pub group_bytes: usize,
+    /// How long a closing connection may take to send what is queued and to answer the close frame. Default: 2 s.
+    pub close_timeout: Duration,
+    /// How long a shutdown waits for connections to end before it cuts them. Default: 10 s. Container platforms kill
+    /// the process after 10 s to 30 s.
+    pub shutdown_timeout: Duration,
+    /// Over which time clients are asked to come back after a shutdown, spread evenly. Default: 5 s. Longer eases the
+    /// load on the gateways that take over, and leaves the last client alone for that long.
+    pub reconnect_spread: Duration,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            allow_anonymous: false,
+            max_connections: 65_536,
+            connect_timeout: Duration::from_secs(10),
+            ping: Duration::from_secs(25),
+            pong: Duration::from_secs(8),
+            frame_limit: 64 * 1024,
+            group_limit: 128,
+            outbound_bytes: 1024 * 1024,
+            outbound_messages: 4096,
+            group_capacity: 10_000,
+            group_bytes: 16 * 1024 * 1024,
+            close_timeout: Duration::from_secs(2),
+            shutdown_timeout: Duration::from_secs(10),
+            reconnect_spread: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Writes a setter for each field.
+macro_rules! setters {
+    ($($setter:ident: $field:ident: $type:ty;)*) => {
+        impl GatewayConfig {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $setter(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    with_allow_anonymous: allow_anonymous: bool;
+    with_max_connections: max_connections: usize;
+    with_connect_timeout: connect_timeout: Duration;
+    with_ping: ping: Duration;
+    with_pong: pong: Duration;
+    with_frame_limit: frame_limit: usize;
+    with_group_limit: group_limit: usize;
+    with_outbound_bytes: outbound_bytes: usize;
+    with_outbound_messages: outbound_messages: usize;
+    with_group_capacity: group_capacity: usize;
+    with_group_bytes: group_bytes: usize;
+    with_close_timeout: close_timeout: Duration;
+    with_shutdown_timeout: shutdown_timeout: Duration;
+    with_reconnect_spread: reconnect_spread: Duration;
+}

@@ -1,0 +1,226 @@
+//! Groups in this process: one layer channel per group, fanned out to the members' outboxes.
+//!
+//! A [`Room`] is a group that has members here. It owns a mailbox that is a member of the group in the layer, and a
+//! pump, the task that moves what arrives there to the members. So a `group_send` costs the layer one message per
+//! process, however many clients listen.
+//!
+//! What must stay true: rooms live as long as somebody holds a [`Membership`] or waits for one; a room that ends is
+//! never joined again, the next join opens a new one on a new channel; a member is in the room from the moment its
+//! join returns until its membership is dropped, and never after.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::task::{AbortHandle, yield_now};
+use tokio::time::{Instant, sleep_until};
+
+use super::members::Members;
+use super::outbox::{Delivery, Outbox};
+use super::stats::Counters;
+use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
+use crate::protocol::{GroupCode, GroupName, Target};
+use crate::{ErrorKind, Result};
+
+/// How many members get a message before others may run. Under the room's lock, so joins wait no longer than that.
+const CHUNK: usize = 256;
+
+/// How long until a membership that could not be renewed is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(5);
+
+/// All rooms of a gateway.
+#[derive(Debug)]
+pub(crate) struct Hub<L> {
+    layer: Arc<L>,
+    mailbox: MailboxOptions,
+    counters: Arc<Counters>,
+    // One lock: it is held for a look-up, by joins and by the end of rooms, never by messages.
+    rooms: Arc<Rooms>,
+}
+
+type Rooms = Mutex<HashMap<GroupName, Weak<Room>>>;
+
+/// A group with members in this process.
+#[derive(Debug)]
+pub(crate) struct Room {
+    group: GroupName,
+    rooms: Arc<Rooms>,
+    members: Arc<Members>,
+    /// Set once the room's channel is in the group. Joiners wait for whoever is at it, and take over from one that
+    /// gives up.
+    pump: OnceCell<Pump>,
+}
+
+/// A running pump; stopped when dropped, which drops the mailbox, which leaves the group.
+#[derive(Debug)]
+struct Pump(AbortHandle);
+
+/// A connection's place in a room. Dropping it leaves.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    room: Arc<Room>,
+    slot: usize,
+    id: u64,
+}
+
+impl<L: ChannelLayer> Hub<L> {
+    pub(crate) fn new(layer: Arc<L>, mailbox: MailboxOptions, counters: Arc<Counters>) -> Self {
+        Self { layer, mailbox, counters, rooms: Arc::default() }
+    }
+
+    /// Puts a connection into a group; the first one in this process opens the room.
+    ///
+    /// The connection becomes a member in the same poll in which this returns, so its answer goes out before any
+    /// message of the group.
+    ///
+    /// Cancel safety: a dropped future joins nothing.
+    pub(crate) async fn join(&self, group: &GroupName, outbox: &Arc<Outbox>) -> Result<Membership> {
+        loop {
+            let room = self.room(group);
+            room.pump.get_or_try_init(|| self.open(&room)).await?;
+            if let Some((slot, id)) = room.members.insert(outbox.clone()) {
+                return Ok(Membership { room, slot, id });
+            }
+            // The room ended between the two lines; its place in the map is free by now.
+        }
+    }
+
+    /// How many members a group has in this process.
+    pub(crate) fn members(&self, group: &GroupName) -> usize {
+        let room = lock(&self.rooms).get(group).and_then(Weak::upgrade);
+        room.map_or(0, |room| room.members.len())
+    }
+
+    fn room(&self, group: &GroupName) -> Arc<Room> {
+        let mut rooms = lock(&self.rooms);
+        if let Some(room) = rooms.get(group).and_then(Weak::upgrade) {
+            return room;
+        }
+        let room = Arc::new(Room {
+            group: group.clone(),
+            rooms: self.rooms.clone(),
+            members: Arc::default(),
+            pump: OnceCell::new(),
+        });
+        rooms.insert(group.clone(), Arc::downgrade(&room));
+        room
+    }
+
+    async fn open(&self, room: &Arc<Room>) -> Result<Pump> {
+        let mailbox = self.layer.mailbox("gateway", self.mailbox.clone()).await?;
+        self.layer.group_add(&room.group, mailbox.channel()).await?;
+        let pump = PumpTask {
+            layer: self.layer.clone(),
+            mailbox,
+            group: room.group.clone(),
+            room: Arc::downgrade(room),
+            members: room.members.clone(),
+            counters: self.counters.clone(),
+        };
+        Ok(Pump(tokio::spawn(pump.run()).abort_handle()))
+    }
+}
+
+impl Membership {
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.room.members.remove(self.slot, self.id);
+    }
+}
+
+impl Room {
+    /// Frees the room's place in the map, so that the next join opens a new room.
+    fn retire(&self) {
+        let mut rooms = lock(&self.rooms);
+        if rooms.get(&self.group).is_some_and(|room| std::ptr::eq(room.as_ptr(), self)) {
+            rooms.remove(&self.group);
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.retire();
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn lock(rooms: &Rooms) -> MutexGuard<'_, HashMap<GroupName, Weak<Room>>> {
+    rooms.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moves messages from a room's channel to its members.
+struct PumpTask<L> {
+    layer: Arc<L>,
+    mailbox: Mailbox,
+    group: GroupName,
+    room: Weak<Room>,
+    members: Arc<Members>,
+    counters: Arc<Counters>,
+}
+
+impl<L: ChannelLayer> PumpTask<L> {
+    async fn run(mut self) {
+        let period = self.layer.capabilities().group_expiry / 2;
+        let mut renewal = Instant::now() + period;
+        loop {
+            tokio::select! {
+                biased;
+                received = self.mailbox.recv() => match received {
+                    Ok(message) if self.mailbox.dropped() == 0 => {
+                        self.fan_out(&Delivery::new(Target::Group(self.group.clone()), message)).await;
+                    }
+                    Ok(_) => break,
+                    Err(e) if e.kind() == ErrorKind::Closed => break,
+                    Err(e) => {
+                        tracing::warn!(group = %self.group, error = %e, "the gateway's channel for a group failed");
+                        break;
+                    }
+                },
+                () = sleep_until(renewal) => {
+                    renewal = Instant::now() + self.renew(period).await;
+                }
+            }
+        }
+        self.end();
+    }
+
+    async fn fan_out(&self, delivery: &Arc<Delivery>) {
+        let mut from = 0;
+        while let Some(next) = self.members.deliver(delivery, from, CHUNK, &self.counters) {
+            from = next;
+            yield_now().await;
+        }
+    }
+
+    /// Adds the channel to the group again, before the membership expires; returns when to do so next.
+    async fn renew(&self, period: Duration) -> Duration {
+        match self.layer.group_add(&self.group, self.mailbox.channel()).await {
+            Ok(()) => period,
+            Err(e) => {
+                tracing::warn!(group = %self.group, error = %e, "a group membership was not renewed; trying again");
+                RENEW_AGAIN.min(period)
+            }
+        }
+    }
+
+    /// Messages were lost: the members are told to join again, which opens a new room on a new channel.
+    fn end(&self) {
+        if let Some(room) = self.room.upgrade() {
+            room.retire();
+        }
+        self.members.expel(GroupCode::INSUFFICIENT_STATE);
+        self.counters.rooms_lost.add(1);
+    }
+}

@@ -1,0 +1,113 @@
+//! The members of a room: a slab, so that joining and leaving cost the same in a room of ten and of a million.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::outbox::{Delivery, Item, Outbox};
+use super::stats::Counters;
+use crate::protocol::GroupCode;
+
+/// Who is in a room. A slot keeps its place while a message goes round, so nobody gets it twice.
+#[derive(Debug, Default)]
+pub(crate) struct Members(Mutex<Slab>);
+
+#[derive(Debug, Default)]
+struct Slab {
+    slots: Vec<Slot>,
+    /// The first of the free slots, each of which names the next.
+    free: Option<usize>,
+    used: usize,
+    next_id: u64,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Member { id: u64, outbox: Arc<Outbox> },
+    Free { next: Option<usize> },
+}
+
+impl Members {
+    /// Puts a member in and returns its slot and number; nothing when the room has ended.
+    pub(crate) fn insert(&self, outbox: Arc<Outbox>) -> Option<(usize, u64)> {
+        let mut slab = self.lock();
+        if slab.ended {
+            return None;
+        }
+        let id = slab.next_id;
+        slab.next_id += 1;
+        slab.used += 1;
+        let member = Slot::Member { id, outbox };
+        let Some(slot) = slab.free else {
+            slab.slots.push(member);
+            return Some((slab.slots.len() - 1, id));
+        };
+        if let Slot::Free { next } = std::mem::replace(&mut slab.slots[slot], member) {
+            slab.free = next;
+        }
+        Some((slot, id))
+    }
+
+    /// Takes a member out, unless it is out already.
+    pub(crate) fn remove(&self, slot: usize, id: u64) {
+        let mut slab = self.lock();
+        let next = slab.free;
+        match slab.slots.get_mut(slot) {
+            Some(found @ Slot::Member { .. }) if found.is(id) => *found = Slot::Free { next },
+            _ => return,
+        }
+        slab.free = Some(slot);
+        slab.used -= 1;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().used
+    }
+
+    /// Queues a message for the members in `count` slots from `from` on; returns where to go on, if there are more.
+    pub(crate) fn deliver(
+        &self,
+        delivery: &Arc<Delivery>,
+        from: usize,
+        count: usize,
+        counters: &Counters,
+    ) -> Option<usize> {
+        let slab = self.lock();
+        let (mut delivered, mut dropped) = (0, 0);
+        for slot in slab.slots.iter().skip(from).take(count) {
+            if let Slot::Member { outbox, .. } = slot {
+                if outbox.deliver(delivery) {
+                    delivered += 1;
+                } else {
+                    dropped += 1;
+                }
+            }
+        }
+        counters.deliveries.add(delivered);
+        counters.dropped_slow.add(dropped);
+        Some(from + count).filter(|&next| next < slab.slots.len())
+    }
+
+    /// Ends the room: every member is told, and nobody can come in any more.
+    pub(crate) fn expel(&self, code: GroupCode) {
+        let mut slab = self.lock();
+        slab.ended = true;
+        slab.used = 0;
+        slab.free = None;
+        for slot in std::mem::take(&mut slab.slots) {
+            if let Slot::Member { id, outbox } = slot {
+                outbox.put(Item::Lost(id, code), size_of::<Item>());
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab> {
+        // Nothing under the lock panics half-way, so a poisoned slab is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn is(&self, number: u64) -> bool {
+        matches!(self, Slot::Member { id, .. } if *id == number)
+    }
+}

@@ -1,0 +1,145 @@
+//! What the session asks of the world outside it: permission first, then the layer or the hub.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::auth::{Credentials, Denied, Identity};
+use super::connections::LocalChannel;
+use super::hub::Membership;
+use super::outbox::Outbox;
+use super::session::{Operation, Outcome};
+use super::shared::Shared;
+use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
+use crate::protocol::{ErrorCode, GroupName};
+use crate::{Error, ErrorKind};
+
+/// A running operation. Dropping it cancels it, and nothing is left behind.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
+/// How an operation ended, and what the connection holds from now on.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) outcome: Outcome,
+    pub(crate) gained: Gained,
+}
+
+/// What the connection holds from now on.
+#[derive(Debug)]
+pub(crate) enum Gained {
+    Nothing,
+    Identity(Arc<Identity>),
+    Channel(Arc<Identity>, Mailbox, LocalChannel),
+    Membership(GroupName, Membership),
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// Starts an operation. `credentials` are what the client's HTTP request showed.
+pub(crate) fn start<L: ChannelLayer>(
+    shared: Arc<Shared<L>>,
+    asker: Asker,
+    credentials: Option<Box<Credentials>>,
+    operation: Operation,
+) -> Running {
+    Box::pin(async move {
+        match shared.perform(asker, credentials, operation).await {
+            Ok(finished) => finished,
+            Err(outcome) => Finished { outcome, gained: Gained::Nothing },
+        }
+    })
+}
+
+impl<L: ChannelLayer> Shared<L> {
+    async fn perform(
+        self: Arc<Self>,
+        asker: Asker,
+        credentials: Option<Box<Credentials>>,
+        operation: Operation,
+    ) -> Result<Finished, Outcome> {
+        let Asker { identity, outbox } = asker;
+        let may = &*self.authorizer;
+        match operation {
+            Operation::Connect { token, client } => {
+                self.connect(Credentials { token, client, ..credentials.map(|c| *c).unwrap_or_default() }).await
+            }
+            Operation::Refresh { token } => {
+                let credentials = Credentials { token: Some(token), ..Credentials::default() };
+                let identity = may.connect(&credentials).await.map_err(failed)?;
+                let outcome = Outcome::Refreshed { expires: identity.expires };
+                Ok(Finished { outcome, gained: Gained::Identity(Arc::new(identity)) })
+            }
+            Operation::Join(group) => {
+                may.join(&identity, &group).await.map_err(failed)?;
+                let membership = self.hub.join(&group, &outbox).await.map_err(|e| layer_failed(&e))?;
+                Ok(Finished { outcome: Outcome::Done, gained: Gained::Membership(group, membership) })
+            }
+            Operation::GroupSend(group, message) => {
+                may.group_send(&identity, &group, &message).await.map_err(failed)?;
+                done(self.layer.group_send(&group, message).await)
+            }
+            Operation::Send(channel, message) => {
+                may.send(&identity, &channel, &message).await.map_err(failed)?;
+                done(self.layer.send(&channel, message).await)
+            }
+            Operation::Leave(_) => done(Ok(())),
+        }
+    }
+
+    async fn connect(self: &Arc<Self>, credentials: Credentials) -> Result<Finished, Outcome> {
+        let rejected = |denied: Denied| {
+            let (code, reason) = denied.into_close();
+            Outcome::Rejected(code, reason)
+        };
+        let identity = self.authorizer.connect(&credentials).await.map_err(rejected)?;
+        tracing::debug!(user = identity.user, client = credentials.client, "a client connected");
+        let options = MailboxOptions::default().with_bytes(self.config.outbound_bytes);
+        let mailbox = self.layer.mailbox("gateway", options).await.map_err(|e| layer_failed(&e))?;
+        let outcome = Outcome::Connected {
+            channel: mailbox.channel().clone(),
+            user: identity.user.clone(),
+            expires: identity.expires,
+        };
+        let local = self.connections.channel(mailbox.channel().clone());
+        Ok(Finished { outcome, gained: Gained::Channel(Arc::new(identity), mailbox, local) })
+    }
+}
+
+fn done(result: crate::Result<()>) -> Result<Finished, Outcome> {
+    result.map(|()| Finished { outcome: Outcome::Done, gained: Gained::Nothing }).map_err(|e| layer_failed(&e))
+}
+
+fn failed(denied: Denied) -> Outcome {
+    let (code, reason) = denied.into_error();
+    Outcome::Failed(code, reason)
+}
+
+fn layer_failed(error: &Error) -> Outcome {
+    let (code, reason) = explain(error);
+    Outcome::Failed(code, reason)
+}
+
+/// What a layer's error is to a client.
+pub(crate) fn explain(error: &Error) -> (ErrorCode, String) {
+    let code = match error.kind() {
+        ErrorKind::ChannelFull => ErrorCode::CHANNEL_FULL,
+        ErrorKind::MessageTooLarge => ErrorCode::MESSAGE_TOO_LARGE,
+        ErrorKind::InvalidName => ErrorCode::INVALID_NAME,
+        ErrorKind::Closed | ErrorKind::Io | ErrorKind::Timeout | ErrorKind::Disconnected => ErrorCode::NOT_AVAILABLE,
+        _ => ErrorCode::INTERNAL,
+    };
+    let reason = match code {
+        // What the layer says about itself is for the log, not for clients.
+        ErrorCode::INTERNAL | ErrorCode::NOT_AVAILABLE => {
+            tracing::warn!(%error, "the channel layer failed");
+            "the channel layer is not available".into()
+        }
+        _ => error.to_string(),
+    };
+    (code, reason)
+}

@@ -1,0 +1,75 @@
+//! The times of one connection: the first frame, pings and their pongs, the token's end.
+
+use std::time::Instant;
+
+use super::GatewayConfig;
+
+/// When what is due.
+#[derive(Debug)]
+pub(super) struct Clock {
+    /// Before `welcome`: when the first frame is due. After it: when the next ping is.
+    next: Instant,
+    /// When the client counts as dead, while a ping is unanswered.
+    dead: Option<Instant>,
+    /// When the token ends.
+    expiry: Option<Instant>,
+}
+
+/// What is due.
+#[derive(Debug, PartialEq)]
+pub(super) enum Due {
+    Nothing,
+    Ping,
+    Dead,
+    Expired,
+}
+
+impl Clock {
+    pub(super) fn new(first_frame: Instant) -> Self {
+        Self { next: first_frame, dead: None, expiry: None }
+    }
+
+    /// The connection was welcomed: pings begin.
+    pub(super) fn open(&mut self, now: Instant, config: &GatewayConfig) {
+        self.next = now + config.ping;
+        self.dead = None;
+    }
+
+    pub(super) fn set_expiry(&mut self, at: Option<Instant>) {
+        self.expiry = at;
+    }
+
+    /// The client showed a sign of life: any frame is one.
+    pub(super) fn alive(&mut self) {
+        self.dead = None;
+    }
+
+    /// No frame was read while an operation ran, so a pong may wait behind it: the client gets its time anew.
+    pub(super) fn resume(&mut self, now: Instant, config: &GatewayConfig) {
+        if let Some(dead) = &mut self.dead {
+            *dead = (now + config.pong).max(*dead);
+        }
+    }
+
+    /// When something is due. While an operation runs, silence is not the client's fault.
+    pub(super) fn deadline(&self, busy: bool) -> Option<Instant> {
+        let dead = self.dead.filter(|_| !busy);
+        [Some(self.next), dead, self.expiry].into_iter().flatten().min()
+    }
+
+    /// What is due on an open connection, and the next time for it.
+    pub(super) fn due(&mut self, now: Instant, busy: bool, config: &GatewayConfig) -> Due {
+        if self.expiry.is_some_and(|at| at <= now) {
+            return Due::Expired;
+        }
+        if !busy && self.dead.is_some_and(|at| at <= now) {
+            return Due::Dead;
+        }
+        if self.next > now {
+            return Due::Nothing;
+        }
+        self.next = now + config.ping;
+        self.dead.get_or_insert(now + config.pong);
+        Due::Ping
+    }
+}

@@ -1,0 +1,87 @@
+//! The requests of an open connection: names and types are checked here, before anything outside is asked.
+
+use crate::protocol::{ChannelName, ClientFrame, ErrorCode, GroupName, Message, ServerFrame, Value};
+
+use super::{Effect, Kind, Operation, Session};
+
+impl Session {
+    pub(super) fn request(&mut self, frame: ClientFrame) -> Effect {
+        match frame {
+            ClientFrame::Pong => Effect::None,
+            ClientFrame::Connect { id, .. } => {
+                self.fail(Some(id), ErrorCode::BAD_REQUEST, "this connection is connected already")
+            }
+            // This gateway keeps no history, so a position to recover from is passed over: the answer has none.
+            ClientFrame::GroupAdd { id, group, recover: _ } => self.group_add(id, &group),
+            ClientFrame::GroupDiscard { id, group } => self.group_discard(id, &group),
+            ClientFrame::GroupSend { id, group, message } => {
+                self.send(id, GroupName::new(group), &message, Operation::GroupSend)
+            }
+            ClientFrame::Send { id, channel, message } => {
+                self.send(id, ChannelName::new(channel), &message, Operation::Send)
+            }
+            ClientFrame::Refresh { id, token } => self.run(Some(id), Kind::Refresh, Operation::Refresh { token }),
+        }
+    }
+
+    fn group_add(&mut self, id: u64, group: &str) -> Effect {
+        let group = match GroupName::new(group) {
+            Ok(group) => group,
+            Err(e) => return self.fail(Some(id), ErrorCode::INVALID_NAME, e.to_string()),
+        };
+        if self.groups.contains(&group) {
+            return self.write(&ServerFrame::Ok { id, group: Some(group), joined: None, expires: None });
+        }
+        if self.groups.len() >= self.config.group_limit {
+            let reason = format!("a connection may be in {} groups", self.config.group_limit);
+            return self.fail(Some(id), ErrorCode::LIMIT_EXCEEDED, reason);
+        }
+        self.run(Some(id), Kind::Join(group.clone()), Operation::Join(group))
+    }
+
+    fn group_discard(&mut self, id: u64, group: &str) -> Effect {
+        match GroupName::new(group) {
+            Ok(group) => {
+                self.groups.remove(&group);
+                self.run(Some(id), Kind::Leave, Operation::Leave(group))
+            }
+            Err(e) => self.fail(Some(id), ErrorCode::INVALID_NAME, e.to_string()),
+        }
+    }
+
+    fn send<N>(
+        &mut self,
+        id: Option<u64>,
+        name: crate::Result<N>,
+        message: &Message,
+        operation: fn(N, Message) -> Operation,
+    ) -> Effect {
+        let name = match name {
+            Ok(name) => name,
+            Err(e) => return self.fail(id, ErrorCode::INVALID_NAME, e.to_string()),
+        };
+        if let Err((code, reason)) = check_type(message) {
+            return self.fail(id, code, reason);
+        }
+        let message = message.with_sender(self.user.as_deref());
+        self.run(id, Kind::Send, operation(name, message))
+    }
+}
+
+/// Refuses the types that a client may not send. A Django consumer runs the method that a message's `type` names, dots
+/// taken for underscores, so that is how the name is looked at.
+///
+/// A message without a `type` passes: a consumer refuses it just as it refuses a type that it has no method for.
+pub(in crate::gateway) fn check_type(message: &Message) -> Result<(), (ErrorCode, String)> {
+    let kind = match message.get("type") {
+        None => return Ok(()),
+        Some(Value::Str(kind)) => kind,
+        Some(_) => return Err((ErrorCode::BAD_REQUEST, "the message's \"type\" must be text".into())),
+    };
+    let handler = kind.replace('.', "_");
+    let reserved = ["_", "websocket_", "http_", "lifespan_"].iter().any(|family| handler.starts_with(family));
+    if reserved {
+        return Err((ErrorCode::RESERVED_TYPE, format!("the type {kind:?} is reserved for the server")));
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! What every part of one gateway holds a reference to.
+
+use std::sync::Arc;
+
+use super::auth::Authorizer;
+use super::config::GatewayConfig;
+use super::connections::Connections;
+use super::hub::Hub;
+use super::stats::Counters;
+
+/// The parts of a gateway.
+pub(crate) struct Shared<L> {
+    pub(crate) layer: Arc<L>,
+    pub(crate) config: Arc<GatewayConfig>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) hub: Hub<L>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) counters: Arc<Counters>,
+}

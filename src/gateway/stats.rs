@@ -1,0 +1,89 @@
+//! Counters: what came, went and was dropped.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::protocol::CloseCode;
+
+/// A number that only its readers look at together, so relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, n: u64) {
+        if n > 0 {
+            self.0.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) frames_in: Counter,
+    pub(crate) frames_out: Counter,
+    pub(crate) deliveries: Counter,
+    pub(crate) dropped_slow: Counter,
+    pub(crate) rooms_lost: Counter,
+    /// By place in [`CloseCode::ALL`]; the last one is for ends without a code of ours.
+    closes: [Counter; CloseCode::ALL.len() + 1],
+}
+
+impl Counters {
+    /// Counts the end of a connection: with our close code, or with none where the client ended it.
+    pub(crate) fn closed(&self, code: Option<CloseCode>) {
+        let place = code.and_then(|code| CloseCode::ALL.iter().position(|known| *known == code));
+        self.closes[place.unwrap_or(CloseCode::ALL.len())].add(1);
+    }
+
+    pub(crate) fn snapshot(&self, connections: usize) -> GatewayStats {
+        let (last, by_code) = self.closes.split_last().expect("the array is one longer than the codes");
+        let closes = CloseCode::ALL.iter().zip(by_code).map(|(code, n)| (code.0, n.get())).filter(|(_, n)| *n > 0);
+        GatewayStats {
+            connections,
+            accepted: self.accepted.get(),
+            refused: self.refused.get(),
+            frames_in: self.frames_in.get(),
+            frames_out: self.frames_out.get(),
+            deliveries: self.deliveries.get(),
+            dropped_slow: self.dropped_slow.get(),
+            groups_lost: self.rooms_lost.get(),
+            closes: closes.collect(),
+            ended_by_client: last.get(),
+        }
+    }
+}
+
+/// What a gateway has done since it was made; see [`Gateway::stats`](super::Gateway::stats). The numbers are read one
+/// after the other while the gateway works, so they need not add up exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GatewayStats {
+    /// WebSockets that are open now.
+    pub connections: usize,
+    /// WebSockets that were accepted.
+    pub accepted: u64,
+    /// WebSockets that were refused because there were
+    /// [`max_connections`](super::GatewayConfig::max_connections), or because of a shutdown.
+    pub refused: u64,
+    /// Frames from clients.
+    pub frames_in: u64,
+    /// Frames to clients.
+    pub frames_out: u64,
+    /// Group messages that were queued for a client, one per client.
+    pub deliveries: u64,
+    /// Group messages that were not, because the client was too slow and is being closed with 4003.
+    pub dropped_slow: u64,
+    /// How often a group's members were told to join again because messages were lost between layer and gateway.
+    pub groups_lost: u64,
+    /// Connections that the gateway closed, by close code.
+    pub closes: BTreeMap<u16, u64>,
+    /// Connections that the client closed, or that broke.
+    pub ended_by_client: u64,
+}

@@ -1,0 +1,151 @@
+//! From an HTTP request to a WebSocket (RFC 6455, section 4.2).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::auth::Credentials;
+use super::connection::Connection;
+use super::outbox::Outbox;
+use super::shared::Shared;
+use super::socket::{Socket, Stream};
+use crate::layer::ChannelLayer;
+use crate::protocol::{CloseCode, Encoding};
+
+/// What a client's subprotocols ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Choice {
+    /// It offers none.
+    Default,
+    /// The first one that is known here.
+    Chosen(Encoding),
+    /// It offers only others.
+    Unknown,
+}
+
+/// Answers a request for a WebSocket and starts its connection.
+pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let accept = match check(&parts.method, &parts.headers) {
+        Ok(accept) => accept,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+        return (StatusCode::UPGRADE_REQUIRED, "this HTTP connection cannot become a WebSocket").into_response();
+    };
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let choice = choose(&parts.headers);
+    let credentials = Box::new(Credentials { peer, headers: parts.headers, ..Credentials::default() });
+    if !start(&shared, upgrade, choice, credentials) {
+        shared.counters.refused.add(1);
+        let body = "the gateway takes no more connections at this time";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], body).into_response();
+    }
+    shared.counters.accepted.add(1);
+    switching(&accept, choice)
+}
+
+/// Checks the handshake and returns the key that accepts it.
+fn check(method: &Method, headers: &HeaderMap) -> Result<String, impl IntoResponse + use<>> {
+    let refused = |status, text: &'static str| (status, [(SEC_WEBSOCKET_VERSION, "13")], text);
+    if method != Method::GET {
+        return Err(refused(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket begins with GET"));
+    }
+    if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
+        return Err(refused(StatusCode::UPGRADE_REQUIRED, "connect here with a WebSocket"));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(refused(StatusCode::UPGRADE_REQUIRED, "this gateway speaks WebSocket version 13"));
+    }
+    match headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes) {
+        // The base64 of 16 bytes.
+        Some(key) if key.len() == 24 && key.ends_with(b"==") => Ok(derive_accept_key(key)),
+        _ => Err(refused(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be the base64 of 16 bytes")),
+    }
+}
+
+/// Whether one of the comma-separated values of a header is `token`, in any case of letters.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    values(headers, name).any(|value| value.eq_ignore_ascii_case(token))
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+fn choose(headers: &HeaderMap) -> Choice {
+    let mut offered = values(headers, &SEC_WEBSOCKET_PROTOCOL).filter(|name| !name.is_empty()).peekable();
+    if offered.peek().is_none() {
+        return Choice::Default;
+    }
+    offered.find_map(Encoding::from_subprotocol).map_or(Choice::Unknown, Choice::Chosen)
+}
+
+fn start<L: ChannelLayer>(
+    shared: &Arc<Shared<L>>,
+    upgrade: OnUpgrade,
+    choice: Choice,
+    credentials: Box<Credentials>,
+) -> bool {
+    let outbox = Arc::new(Outbox::new(shared.config.outbound_messages, shared.config.outbound_bytes));
+    let (connections, shared) = (shared.connections.clone(), shared.clone());
+    connections.spawn(outbox.clone(), async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        // Boxed, because what is held across an await is held twice in the task, by the caller and by the callee.
+        let connection = Box::new(open(shared, upgraded, choice, outbox, credentials));
+        match choice {
+            Choice::Unknown => {
+                let reason = "none of the offered subprotocols is known";
+                connection.refuse(CloseCode::UNSUPPORTED_PROTOCOL, reason).await;
+            }
+            _ => connection.await,
+        }
+    })
+}
+
+fn open<L: ChannelLayer>(
+    shared: Arc<Shared<L>>,
+    upgraded: Upgraded,
+    choice: Choice,
+    outbox: Arc<Outbox>,
+    credentials: Box<Credentials>,
+) -> Connection<L> {
+    let (stream, read) = unwrap(upgraded);
+    let socket = Socket::new(stream, read, shared.config.frame_limit);
+    let encoding = match choice {
+        Choice::Chosen(encoding) => encoding,
+        Choice::Default | Choice::Unknown => Encoding::Json,
+    };
+    Connection::new(shared, socket, encoding, outbox, credentials)
+}
+
+/// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read
+/// and write.
+fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+        Err(upgraded) => (Stream::Other(TokioIo::new(upgraded)), Vec::new()),
+    }
+}
+
+fn switching(accept: &str, choice: Choice) -> Response {
+    let headers = [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept)];
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Choice::Chosen(encoding) = choice {
+        let chosen = HeaderValue::from_static(encoding.subprotocol());
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
+    }
+    response
+}

@@ -1,0 +1,177 @@
+//! Mailboxes: channels that are owned.
+
+use std::future::poll_fn;
+use std::task::{Context, Waker};
+
+use futures_util::{FutureExt, StreamExt};
+
+use super::tools::{assert_quiet, cancelled_after, group, mailed, number, numbered, settle, sized, soon};
+use super::{Factory, Settings};
+use crate::layer::{ChannelLayer, MailboxOptions};
+use crate::{ErrorKind, Result};
+
+/// A mailbox receives what is sent to its channel and to its groups.
+pub async fn mailbox_receives(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    let members = group("test-group");
+    assert!(mailbox.channel().as_str().starts_with("test.") && mailbox.channel().is_local());
+    assert!(mailbox.try_recv()?.is_none());
+    layer.group_add(&members, mailbox.channel()).await?;
+    layer.send(mailbox.channel(), numbered(1)).await?;
+    layer.group_send(&members, numbered(2)).await?;
+    assert_eq!(mailed(&mut mailbox, 2).await?, [1, 2]);
+    assert!(mailbox.recv().now_or_never().is_none());
+    layer.send(mailbox.channel(), numbered(3)).await?;
+    assert_eq!(mailed(&mut mailbox, 1).await?, [3]);
+    Ok(())
+}
+
+/// A mailbox is a stream, which ends when the layer is closed.
+pub async fn mailbox_is_a_stream(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    layer.send(mailbox.channel(), numbered(1)).await?;
+    layer.send(mailbox.channel(), numbered(2)).await?;
+    assert_eq!(soon(mailbox.next()).await.as_ref().map(number), Some(1));
+    assert_eq!(soon(mailbox.next()).await.as_ref().map(number), Some(2));
+    layer.close().await?;
+    assert!(soon(mailbox.next()).await.is_none());
+    Ok(())
+}
+
+/// Batches stop at either bound, have at least one message, and wake the task when more comes.
+pub async fn mailbox_drains_in_batches(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    for number in 0..5 {
+        layer.send(mailbox.channel(), numbered(number)).await?;
+    }
+    let mut out = Vec::new();
+    while out.len() < 3 {
+        soon(poll_fn(|cx| mailbox.poll_drain(cx, 3, usize::MAX, &mut out))).await?;
+    }
+    assert_eq!(soon(poll_fn(|cx| mailbox.poll_drain(cx, 3, usize::MAX, &mut out))).await?, 0, "`out` has no room");
+    assert_eq!(soon(poll_fn(|cx| mailbox.poll_drain(cx, 9, 1, &mut out))).await?, 1, "one message is above the bound");
+    let channel = mailbox.channel().clone();
+    let sender = {
+        let layer = layer.clone();
+        tokio::spawn(async move { layer.send(&channel, numbered(5)).await })
+    };
+    while out.len() < 6 {
+        soon(poll_fn(|cx| mailbox.poll_drain(cx, 9, usize::MAX, &mut out))).await?;
+    }
+    sender.await.expect("the sender ends")?;
+    assert_eq!(out.iter().map(number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    layer.close().await?;
+    let closed = soon(poll_fn(|cx| mailbox.poll_drain(cx, 9, usize::MAX, &mut out))).await;
+    assert_eq!(closed.expect_err("it is closed").kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+/// A mailbox that one task polled and left wakes the task that receives now, whichever way either does it.
+pub async fn mailbox_polls_move_between_tasks(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    let mut cx = Context::from_waker(Waker::noop());
+    for sent in 0..3 {
+        match sent {
+            0 => assert!(mailbox.poll_drain(&mut cx, 1, 1, &mut Vec::new()).is_pending()),
+            1 => assert!(mailbox.poll_recv(&mut cx).is_pending()),
+            _ => assert!(mailbox.poll_next_unpin(&mut cx).is_pending()),
+        }
+        let channel = mailbox.channel().clone();
+        let receiver = tokio::spawn(async move {
+            let received = mailbox.recv().await;
+            (mailbox, received)
+        });
+        settle().await;
+        layer.send(&channel, numbered(sent)).await?;
+        let received;
+        (mailbox, received) = soon(receiver).await.expect("the receiver ends");
+        assert_eq!(number(&received?), sent);
+    }
+    Ok(())
+}
+
+/// Its bounds are those it was opened with: messages, and bytes that let one message through always.
+pub async fn mailbox_bounds_count(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let few = layer.mailbox("test", MailboxOptions::default().with_capacity(2)).await?;
+    layer.send(few.channel(), numbered(1)).await?;
+    layer.send(few.channel(), numbered(2)).await?;
+    let error = layer.send(few.channel(), numbered(3)).await.expect_err("two are its capacity");
+    assert!(error.kind() == ErrorKind::ChannelFull && error.to_string().contains('2'), "{error}");
+
+    let mut small = layer.mailbox("test", MailboxOptions::default().with_bytes(1000)).await?;
+    layer.send(small.channel(), sized(5000)).await?;
+    let error = layer.send(small.channel(), sized(100)).await.expect_err("it holds more bytes than it may");
+    assert_eq!(error.kind(), ErrorKind::ChannelFull);
+    soon(small.recv()).await?;
+    layer.send(small.channel(), sized(400)).await?;
+    layer.send(small.channel(), sized(400)).await?;
+    assert!(layer.send(small.channel(), sized(400)).await.is_err());
+    Ok(())
+}
+
+/// The owner learns how many group messages did not fit, once.
+pub async fn dropped_group_messages_are_told(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default().with_capacity(3)).await?;
+    let members = group("test-group");
+    layer.group_add(&members, mailbox.channel()).await?;
+    for number in 0..8 {
+        layer.group_send(&members, numbered(number)).await?;
+    }
+    assert_eq!(mailed(&mut mailbox, 3).await?, [0, 1, 2]);
+    assert_eq!(mailbox.dropped(), 5);
+    assert_eq!(mailbox.dropped(), 0);
+    layer.group_send(&members, numbered(8)).await?;
+    assert_eq!(mailed(&mut mailbox, 1).await?, [8]);
+    assert_eq!(mailbox.dropped(), 0);
+    Ok(())
+}
+
+/// Dropping a mailbox leaves nothing of it, in whatever state it is.
+pub async fn dropping_leaves_groups_and_frees_the_name(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let before = factory.held(&layer);
+    let groups = [group("test-group-1"), group("test-group-2")];
+    for state in 0..4 {
+        let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+        for members in &groups {
+            layer.group_add(members, mailbox.channel()).await?;
+        }
+        match state {
+            0 => {}
+            1 => layer.group_send(&groups[0], numbered(1)).await?,
+            2 => drop(cancelled_after(1, mailbox.recv()).await),
+            _ => assert!(mailbox.poll_recv(&mut Context::from_waker(Waker::noop())).is_pending()),
+        }
+        drop(mailbox);
+        settle().await;
+        assert_eq!(factory.held(&layer), before, "state {state}");
+    }
+    Ok(())
+}
+
+/// What is sent to a mailbox that is gone is dropped, and keeps nothing.
+pub async fn sending_to_a_dropped_mailbox_is_harmless(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let before = factory.held(&layer);
+    let members = group("test-group");
+    let gone = layer.mailbox("test", MailboxOptions::default()).await?.channel().clone();
+    let mut there = layer.mailbox("test", MailboxOptions::default()).await?;
+    layer.group_add(&members, &gone).await?;
+    layer.group_add(&members, there.channel()).await?;
+    layer.send(&gone, numbered(1)).await?;
+    layer.group_send(&members, numbered(2)).await?;
+    layer.group_discard(&members, &gone).await?;
+    assert_eq!(mailed(&mut there, 1).await?, [2]);
+    drop(there);
+    settle().await;
+    assert_eq!(factory.held(&layer), before);
+    let other = layer.new_channel("test").await?;
+    assert_quiet(&layer, &other).await;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The settings of the memory layer.
+
+use std::time::Duration;
+
+use crate::ChannelName;
+use crate::layer::Pattern;
+
+/// The settings of a [`MemoryLayer`](super::MemoryLayer), named as Django's.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MemoryConfig {
+    /// The most messages that wait in a channel that no entry of `channel_capacity` is for. Default: 100. A higher
+    /// number rides out longer pauses of receivers and costs memory while they last.
+    pub capacity: usize,
+    /// Capacities by pattern of the full channel name; the first that matches counts. Default: none.
+    pub channel_capacity: Vec<(Pattern, usize)>,
+    /// The most bytes of messages that wait in a channel; one message is always taken. Default: 16 MiB.
+    pub channel_bytes: usize,
+    /// After how long a message that nobody received is dropped. Default: 60 seconds.
+    pub expiry: Duration,
+    /// After how long a membership ends unless it is added again. Default: 86,400 seconds, a day. A shorter time
+    /// forgets members sooner that never left, and asks those that stay to be added more often.
+    pub group_expiry: Duration,
+    /// The largest message, in bytes of the encoding that it was made of. Default: 1 MiB.
+    pub max_message_size: usize,
+    /// The most names kept for channels that no mailbox owns: a name counts once while messages wait under it or
+    /// somebody receives on it, and once for each of its memberships. At the bound, `send` and `group_add` fail with
+    /// [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull) for names that would be new. Default: 100,000.
+    pub max_unowned: usize,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            capacity: 100,
+            channel_capacity: Vec::new(),
+            channel_bytes: 16 << 20,
+            expiry: Duration::from_secs(60),
+            group_expiry: Duration::from_secs(86_400),
+            max_message_size: 1 << 20,
+            max_unowned: 100_000,
+        }
+    }
+}
+
+impl MemoryConfig {
+    /// Sets [`capacity`](Self::capacity).
+    #[must_use]
+    pub fn with_capacity(mut self, messages: usize) -> Self {
+        self.capacity = messages;
+        self
+    }
+
+    /// Appends an entry to [`channel_capacity`](Self::channel_capacity); text is a glob.
+    #[must_use]
+    pub fn with_channel_capacity(mut self, pattern: impl Into<Pattern>, messages: usize) -> Self {
+        self.channel_capacity.push((pattern.into(), messages));
+        self
+    }
+
+    /// Sets [`channel_bytes`](Self::channel_bytes).
+    #[must_use]
+    pub fn with_channel_bytes(mut self, bytes: usize) -> Self {
+        self.channel_bytes = bytes;
+        self
+    }
+
+    /// Sets [`expiry`](Self::expiry).
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: Duration) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// Sets [`group_expiry`](Self::group_expiry).
+    #[must_use]
+    pub fn with_group_expiry(mut self, expiry: Duration) -> Self {
+        self.group_expiry = expiry;
+        self
+    }
+
+    /// Sets [`max_message_size`](Self::max_message_size).
+    #[must_use]
+    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Sets [`max_unowned`](Self::max_unowned).
+    #[must_use]
+    pub fn with_max_unowned(mut self, names: usize) -> Self {
+        self.max_unowned = names;
+        self
+    }
+
+    /// The capacity of a channel.
+    pub(super) fn capacity_of(&self, channel: &ChannelName) -> usize {
+        let entry = self.channel_capacity.iter().find(|(pattern, _)| pattern.matches(channel));
+        entry.map_or(self.capacity, |(_, capacity)| *capacity)
+    }
+}

@@ -1,0 +1,118 @@
+//! The layer of one process.
+
+mod channel;
+mod config;
+mod group;
+mod groups;
+mod names;
+mod registry;
+mod stats;
+mod table;
+
+use std::sync::Arc;
+
+use super::{Capabilities, ChannelLayer, Mailbox, MailboxOptions, Reach};
+use crate::{ChannelName, GroupName, Message, Result};
+use registry::Registry;
+
+pub use config::MemoryConfig;
+pub use stats::MemoryStats;
+
+/// The layer of one process: what is sent is in memory only.
+///
+/// Cloning gives another handle to the same layer.
+///
+/// ```
+/// use channel_layers::layer::{ChannelLayer, MailboxOptions, MemoryLayer};
+/// use channel_layers::{GroupName, message};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> channel_layers::Result<()> {
+/// let layer = MemoryLayer::default();
+/// let mut mailbox = layer.mailbox("lobby", MailboxOptions::default()).await?;
+/// let group = GroupName::new("chat.lobby")?;
+/// layer.group_add(&group, mailbox.channel()).await?;
+/// layer.group_send(&group, message! { "type": "chat.message", "text": "hello" }).await?;
+/// assert_eq!(mailbox.recv().await?.kind().as_deref(), Some("chat.message"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cost
+///
+/// No verb costs more because the layer holds more. A message or a group takes one look-up, and a group's members are
+/// then reached directly; joining and leaving cost the same in a group of ten and of a million. Nothing is swept:
+/// messages expire when their channel is next touched, and names that nobody uses are found by a cursor that each verb
+/// moves on by one name.
+#[derive(Clone, Debug)]
+pub struct MemoryLayer(Arc<Registry>);
+
+impl MemoryLayer {
+    /// A layer with these settings.
+    pub fn new(config: MemoryConfig) -> Self {
+        Self(Arc::new(Registry::new(config)))
+    }
+
+    /// What the layer holds and what it has dropped, since it was made.
+    pub fn stats(&self) -> MemoryStats {
+        self.0.stats()
+    }
+}
+
+impl Default for MemoryLayer {
+    fn default() -> Self {
+        Self::new(MemoryConfig::default())
+    }
+}
+
+impl ChannelLayer for MemoryLayer {
+    async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
+        self.0.send(channel, message)
+    }
+
+    async fn receive(&self, channel: &ChannelName) -> Result<Message> {
+        self.0.receive(channel).await
+    }
+
+    async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+        self.0.new_channel(prefix)
+    }
+
+    async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
+        let channel = self.0.open(prefix, &options)?;
+        let (registry, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
+        Ok(Mailbox::new(channel, move || registry.release(&owned)))
+    }
+
+    async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.0.group_add(group, channel)
+    }
+
+    async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.0.group_discard(group, channel)
+    }
+
+    async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
+        self.0.group_send(group, message)
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.0.flush()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close();
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let config = self.0.config();
+        Capabilities {
+            expiry: config.expiry,
+            group_expiry: config.group_expiry,
+            max_message_size: config.max_message_size,
+            reach: Reach::Process,
+            ..Capabilities::new("memory")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Fresh channel names. Two instances never share one, and nobody can guess or repeat one: every part is a keyed hash
+//! under keys that the operating system's generator drew.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{ChannelName, Error, ErrorKind, Result};
+
+/// The longest prefix: what is left of a name's 99 characters beside `.`, `!` and twice 32 digits.
+const MAX_PREFIX: usize = 33;
+
+/// Makes the names of one layer instance.
+#[derive(Debug)]
+pub(super) struct Names {
+    keys: [RandomState; 2],
+    next: AtomicU64,
+    /// The part of the names that are only names.
+    instance: String,
+    /// The part of the names of mailboxes. A name with it that is not open is known to be over, so nothing is ever kept
+    /// for it.
+    mailboxes: String,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        let keys = [RandomState::new(), RandomState::new()];
+        Self { instance: hex(&keys, 0), mailboxes: hex(&keys, 1), next: AtomicU64::new(2), keys }
+    }
+
+    /// A name for a channel that nobody owns.
+    pub(super) fn channel(&self, prefix: &str) -> Result<ChannelName> {
+        self.fresh(prefix, &self.instance)
+    }
+
+    /// A name for a mailbox.
+    pub(super) fn mailbox(&self, prefix: &str) -> Result<ChannelName> {
+        self.fresh(prefix, &self.mailboxes)
+    }
+
+    /// Whether this instance made the name for a mailbox.
+    pub(super) fn is_mailbox(&self, channel: &ChannelName) -> bool {
+        channel.non_local().strip_suffix('!').is_some_and(|name| name.ends_with(&self.mailboxes))
+    }
+
+    fn fresh(&self, prefix: &str, instance: &str) -> Result<ChannelName> {
+        check(prefix)?;
+        let local = hex(&self.keys, self.next.fetch_add(1, Ordering::Relaxed));
+        ChannelName::new(format!("{prefix}.{instance}!{local}"))
+    }
+}
+
+fn check(prefix: &str) -> Result<()> {
+    let allowed = ChannelName::new(prefix)?;
+    let why = match (prefix.len(), allowed.is_local()) {
+        (_, true) => "it holds a '!'".to_owned(),
+        (len, _) if len > MAX_PREFIX => format!("it has {len} characters, {MAX_PREFIX} are allowed"),
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidName, format!("invalid channel prefix {prefix:?}: {why}")))
+}
+
+/// 32 hexadecimal digits, different for every number.
+fn hex(keys: &[RandomState; 2], number: u64) -> String {
+    format!("{:016x}{:016x}", keys[0].hash_one(number), keys[1].hash_one(number))
+}

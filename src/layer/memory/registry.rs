@@ -1,0 +1,194 @@
+//! What the memory layer holds, its settings, and the verbs that concern channels. All of it is synchronous but waiting
+//! for a message. The verbs that concern groups are in `groups.rs`.
+//!
+//! Locks are taken in this order: a channel's list of groups, then a group's members or a shard of either table, then a
+//! queue. Wakers run after all of them are released.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use super::channel::{Channel, Permit};
+use super::config::MemoryConfig;
+use super::group::Group;
+use super::names::Names;
+use super::stats::{Counters, MemoryStats};
+use super::table::{Table, closed};
+use crate::layer::MailboxOptions;
+use crate::layer::mailbox::{Inbox, Slot};
+use crate::{ChannelName, Error, ErrorKind, Message, Result};
+
+#[derive(Debug)]
+pub(super) struct Registry {
+    config: MemoryConfig,
+    names: Names,
+    pub(super) channels: Table<Channel>,
+    pub(super) groups: Table<Group>,
+    pub(super) counters: Arc<Counters>,
+    closed: AtomicBool,
+}
+
+impl Registry {
+    pub(super) fn new(config: MemoryConfig) -> Self {
+        Self {
+            config,
+            names: Names::new(),
+            channels: Table::new(),
+            groups: Table::new(),
+            counters: Arc::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn config(&self) -> &MemoryConfig {
+        &self.config
+    }
+
+    pub(super) fn stats(&self) -> MemoryStats {
+        self.counters.read(self.channels.len(), self.groups.len())
+    }
+
+    pub(super) fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+        self.check_open()?;
+        self.names.channel(prefix)
+    }
+
+    /// Makes the channel of a mailbox.
+    pub(super) fn open(&self, prefix: &str, options: &MailboxOptions) -> Result<Arc<Channel>> {
+        let name = self.names.mailbox(prefix)?;
+        let capacity = options.capacity.unwrap_or_else(|| self.config.capacity_of(&name));
+        self.channels.with(&name, || Ok(Channel::new(self.inbox(&name, capacity, options.bytes), None)), Arc::clone)
+    }
+
+    /// Ends the channel of a mailbox.
+    pub(super) fn release(&self, channel: &Arc<Channel>) {
+        self.channels.remove(channel);
+        channel.inbox.queue.close();
+        channel.inbox.queue.clear();
+        let groups = channel.groups().take();
+        for group in groups.into_iter().flatten() {
+            self.end_membership(&group, channel);
+        }
+    }
+
+    pub(super) fn send(&self, name: &ChannelName, message: Message) -> Result<()> {
+        self.check_size(&message)?;
+        let now = Instant::now();
+        let slot = Slot { message, expires: now.checked_add(self.config.expiry) };
+        // In the table's hands, so that nobody finds the channel unused between the look-up and the push.
+        let sent =
+            self.with_channel(name, |channel| channel.deliver(slot, now).map_err(|full| (full, channel.capacity())))?;
+        match sent {
+            None => {
+                self.counters.no_receiver.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Ok(waker)) => waker.into_iter().for_each(Waker::wake),
+            Some(Err((full, capacity))) => return Err(full.error(name, capacity)),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn receive(&self, name: &ChannelName) -> Result<Message> {
+        let Some(channel) = self.lease(name)? else {
+            return Err(Error::new(ErrorKind::Closed, format!("the mailbox of channel {name} was dropped")));
+        };
+        channel.get().inbox.receive().await
+    }
+
+    pub(super) fn flush(&self) -> Result<()> {
+        self.check_open()?;
+        for channel in self.channels.all() {
+            self.empty(&channel);
+            self.channels.give_back(channel);
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        for channel in self.channels.close() {
+            channel.inbox.queue.close();
+            self.empty(&channel);
+        }
+        self.groups.close();
+    }
+
+    fn empty(&self, channel: &Arc<Channel>) {
+        let mut list = channel.groups();
+        for group in list.as_mut().map(std::mem::take).into_iter().flatten() {
+            self.end_membership(&group, channel);
+        }
+        drop(list);
+        channel.inbox.queue.clear();
+    }
+
+    /// Does something with a channel; nothing where it is that of a mailbox that is gone.
+    fn with_channel<R>(&self, name: &ChannelName, act: impl FnOnce(&Arc<Channel>) -> R) -> Result<Option<R>> {
+        if self.names.is_mailbox(name) {
+            self.check_open()?;
+            return Ok(self.channels.with_existing(name, act));
+        }
+        let make = || {
+            let permit = Some(self.permit()?);
+            Ok(Channel::new(self.inbox(name, self.config.capacity_of(name), self.config.channel_bytes), permit))
+        };
+        self.channels.with(name, make, act).map(Some)
+    }
+
+    /// A channel for as long as a verb uses it; nothing where it is that of a mailbox that is gone.
+    pub(super) fn lease(&self, name: &ChannelName) -> Result<Option<Lease<'_>>> {
+        let channel = self.with_channel(name, Arc::clone)?;
+        Ok(channel.map(|channel| Lease::new(self, channel)))
+    }
+
+    fn inbox(&self, name: &ChannelName, capacity: usize, bytes: usize) -> Inbox {
+        Inbox::new(name.clone(), capacity, bytes, Arc::clone(&self.counters.expired))
+    }
+
+    pub(super) fn permit(&self) -> Result<Permit> {
+        let max = self.config.max_unowned;
+        Permit::take(&self.counters, max).ok_or_else(|| {
+            let text = format!("the layer keeps {max} names of channels that nobody owns, which is its bound");
+            Error::new(ErrorKind::ChannelFull, text)
+        })
+    }
+
+    pub(super) fn check_size(&self, message: &Message) -> Result<()> {
+        let (size, max) = (message.size(), self.config.max_message_size);
+        if size <= max {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::MessageTooLarge, format!("the message has {size} bytes, {max} are allowed")))
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) { Err(closed()) } else { Ok(()) }
+    }
+}
+
+/// A reference to a channel that goes back to the table when it is dropped: the last one takes an unused channel out.
+#[derive(Debug)]
+pub(super) struct Lease<'a> {
+    registry: &'a Registry,
+    channel: Option<Arc<Channel>>,
+}
+
+impl<'a> Lease<'a> {
+    pub(super) fn new(registry: &'a Registry, channel: Arc<Channel>) -> Self {
+        Self { registry, channel: Some(channel) }
+    }
+
+    pub(super) fn get(&self) -> &Arc<Channel> {
+        self.channel.as_ref().expect("it goes back when the lease is dropped")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            self.registry.channels.give_back(channel);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The conformance suite over every built-in layer, and what only the memory layer promises.
+#![cfg(not(target_family = "wasm"))]
+
+use channel_layers::layer::conformance::{Factory, Settings};
+use channel_layers::layer::{MemoryConfig, MemoryLayer};
+
+/// The memory layer, whose time is tokio's.
+struct Memory;
+
+fn config(settings: Settings) -> MemoryConfig {
+    let config = MemoryConfig::default()
+        .with_capacity(settings.capacity)
+        .with_expiry(settings.expiry)
+        .with_group_expiry(settings.group_expiry);
+    let patterns = settings.channel_capacity.into_iter();
+    patterns.fold(config, |config, (pattern, capacity)| config.with_channel_capacity(pattern, capacity))
+}
+
+impl Factory for Memory {
+    type Layer = MemoryLayer;
+
+    async fn layer(&self, settings: Settings) -> MemoryLayer {
+        MemoryLayer::new(config(settings))
+    }
+
+    fn held(&self, layer: &MemoryLayer) -> Option<usize> {
+        let stats = layer.stats();
+        Some(stats.channels + stats.groups + stats.unowned)
+    }
+}
+
+channel_layers::conformance!(memory, Memory, (start_paused = true));
