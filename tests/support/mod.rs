@@ -1,6 +1,6 @@
 //! What the tests against real sockets share: a gateway on a free port, and a WebSocket client that may misbehave.
 
-pub mod raw;
+pub(crate) mod raw;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use raw::Raw;
 
 /// How long a test waits for anything. Far above what it takes: only a defect reaches it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for something that must happen.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: not within {PATIENCE:?}"),
@@ -26,7 +26,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Waits until something that is on its way has happened.
-pub async fn eventually(what: &str, happened: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, happened: impl Fn() -> bool) {
     within(what, async {
         while !happened() {
             tokio::task::yield_now().await;
@@ -36,21 +36,21 @@ pub async fn eventually(what: &str, happened: impl Fn() -> bool) {
 }
 
 /// A gateway that serves on a free port of the loopback interface.
-pub struct Server<L: ChannelLayer = Layer> {
-    pub gateway: Gateway<L>,
-    pub address: SocketAddr,
+pub(crate) struct Server<L: ChannelLayer = Layer> {
+    pub(crate) gateway: Gateway<L>,
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<channel_layers::Result<()>>,
 }
 
 impl Server {
-    pub async fn start(config: GatewayConfig) -> Self {
+    pub(crate) async fn start(config: GatewayConfig) -> Self {
         Self::of(Gateway::new(Layer::default(), config)).await
     }
 }
 
 impl<L: ChannelLayer> Server<L> {
-    pub async fn of(gateway: Gateway<L>) -> Self {
+    pub(crate) async fn of(gateway: Gateway<L>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -60,19 +60,19 @@ impl<L: ChannelLayer> Server<L> {
     }
 
     /// Asks it to shut down; wait for [`Stopping::stopped`].
-    pub fn stop(self) -> Stopping {
+    pub(crate) fn stop(self) -> Stopping {
         drop(self.stop);
         Stopping(self.task)
     }
 
     /// A client that is connected.
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let (client, _) = self.welcomed().await;
         client
     }
 
     /// A client that is connected, and its `welcome`.
-    pub async fn welcomed(&self) -> (Client, Value) {
+    pub(crate) async fn welcomed(&self) -> (Client, Value) {
         let mut client = Client { raw: Raw::open(self.address, &[]).await, next: 1 };
         let welcome = client.ask(json!({"op": "connect"})).await;
         assert_eq!(welcome["op"], "welcome", "{welcome}");
@@ -80,7 +80,7 @@ impl<L: ChannelLayer> Server<L> {
     }
 
     /// A client that is connected and in a group.
-    pub async fn join(&self, group: &str) -> Client {
+    pub(crate) async fn join(&self, group: &str) -> Client {
         let mut client = self.connect().await;
         let answer = client.ask(json!({"op": "group_add", "group": group})).await;
         assert_eq!(answer["op"], "ok", "{answer}");
@@ -88,23 +88,23 @@ impl<L: ChannelLayer> Server<L> {
     }
 }
 
-pub struct Stopping(JoinHandle<channel_layers::Result<()>>);
+pub(crate) struct Stopping(JoinHandle<channel_layers::Result<()>>);
 
 impl Stopping {
-    pub async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         within("the gateway stops", self.0).await.unwrap().unwrap();
     }
 }
 
 /// A client that speaks the protocol in JSON.
-pub struct Client {
-    pub raw: Raw,
+pub(crate) struct Client {
+    pub(crate) raw: Raw,
     next: u64,
 }
 
 impl Client {
     /// Sends a request under the next id, without waiting.
-    pub async fn request(&mut self, mut frame: Value) -> u64 {
+    pub(crate) async fn request(&mut self, mut frame: Value) -> u64 {
         let id = self.next;
         self.next += 1;
         frame["id"] = id.into();
@@ -113,12 +113,12 @@ impl Client {
     }
 
     /// Sends a frame as it is.
-    pub async fn send(&mut self, frame: &Value) {
+    pub(crate) async fn send(&mut self, frame: &Value) {
         self.raw.text(&frame.to_string()).await;
     }
 
     /// Sends a request and waits for the next frame, which must be its answer.
-    pub async fn ask(&mut self, frame: Value) -> Value {
+    pub(crate) async fn ask(&mut self, frame: Value) -> Value {
         let id = self.request(frame).await;
         let answer = self.next().await;
         assert_eq!(answer["id"], id, "{answer}");
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// The next frame that is not a ping.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             let frame = self.raw.json().await;
             if frame["op"] != "ping" {
@@ -136,13 +136,13 @@ impl Client {
     }
 
     /// Joins or leaves a group, sends to it, and the like, all of which must be granted.
-    pub async fn ok(&mut self, frame: Value) {
+    pub(crate) async fn ok(&mut self, frame: Value) {
         let answer = self.ask(frame).await;
         assert_eq!(answer["op"], "ok", "{answer}");
     }
 
     /// A request that must fail; its code.
-    pub async fn refused(&mut self, frame: Value) -> u64 {
+    pub(crate) async fn refused(&mut self, frame: Value) -> u64 {
         let answer = self.ask(frame).await;
         assert_eq!(answer["op"], "error", "{answer}");
         assert!(answer["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");

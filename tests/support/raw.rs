@@ -8,30 +8,30 @@ use tokio::net::TcpStream;
 
 use super::within;
 
-pub const CONTINUE: u8 = 0;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
+pub(crate) const CONTINUE: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 
-pub struct Raw {
-    pub stream: TcpStream,
+pub(crate) struct Raw {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
     /// What the gateway answered to the handshake.
-    pub head: String,
+    pub(crate) head: String,
 }
 
 /// One frame from the gateway.
 #[derive(Debug, PartialEq)]
-pub struct Frame {
-    pub opcode: u8,
-    pub payload: Vec<u8>,
+pub(crate) struct Frame {
+    pub(crate) opcode: u8,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Raw {
     /// Opens a WebSocket, offering these subprotocols.
-    pub async fn open(address: SocketAddr, subprotocols: &[&str]) -> Self {
+    pub(crate) async fn open(address: SocketAddr, subprotocols: &[&str]) -> Self {
         let mut headers = String::new();
         if !subprotocols.is_empty() {
             headers = format!("Sec-WebSocket-Protocol: {}\r\n", subprotocols.join(", "));
@@ -42,12 +42,12 @@ impl Raw {
     }
 
     /// Sends an HTTP request head as it is, and reads the head of the answer.
-    pub async fn handshake(address: SocketAddr, request: &str) -> Self {
+    pub(crate) async fn handshake(address: SocketAddr, request: &str) -> Self {
         Self::handshake_bytes(address, request.as_bytes()).await
     }
 
     /// The same, with bytes behind the head.
-    pub async fn handshake_bytes(address: SocketAddr, request: &[u8]) -> Self {
+    pub(crate) async fn handshake_bytes(address: SocketAddr, request: &[u8]) -> Self {
         let mut stream = within("connect", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
         stream.write_all(request).await.unwrap();
@@ -63,7 +63,7 @@ impl Raw {
     }
 
     /// The body of an HTTP answer that has a length.
-    pub async fn body(&mut self) -> String {
+    pub(crate) async fn body(&mut self) -> String {
         let head = self.head.to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
         while self.buffer.len() < length {
@@ -73,21 +73,21 @@ impl Raw {
     }
 
     /// Sends bytes as they are. The gateway may have hung up already: what it said before is what tests look at.
-    pub async fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
     /// Sends one frame, masked as clients must.
-    pub async fn frame(&mut self, fin: bool, opcode: u8, payload: &[u8]) {
+    pub(crate) async fn frame(&mut self, fin: bool, opcode: u8, payload: &[u8]) {
         self.bytes(&frame(fin, opcode, payload)).await;
     }
 
-    pub async fn text(&mut self, text: &str) {
+    pub(crate) async fn text(&mut self, text: &str) {
         self.frame(true, TEXT, text.as_bytes()).await;
     }
 
     /// The next frame; nothing when the gateway has ended the stream.
-    pub async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.parse() {
                 return Some(frame);
@@ -99,14 +99,14 @@ impl Raw {
     }
 
     /// The next frame, which must be JSON in text.
-    pub async fn json(&mut self) -> Value {
+    pub(crate) async fn json(&mut self) -> Value {
         let frame = self.next().await.expect("a frame, and not the end");
         assert_eq!(frame.opcode, TEXT, "{:?}", String::from_utf8_lossy(&frame.payload));
         serde_json::from_slice(&frame.payload).unwrap()
     }
 
     /// Reads on until the gateway closes; code and reason. Answers the close frame and sees that the stream ends.
-    pub async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             let frame = self.next().await.expect("a close frame, and not just the end");
             if frame.opcode == CLOSE {
@@ -140,7 +140,7 @@ impl Raw {
 }
 
 /// The head of a handshake, with more headers.
-pub fn request(headers: &str) -> String {
+pub(crate) fn request(headers: &str) -> String {
     format!(
         "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
@@ -148,7 +148,7 @@ pub fn request(headers: &str) -> String {
 }
 
 /// The bytes of one masked frame.
-pub fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![u8::from(fin) << 7 | opcode];
     match payload.len() {
