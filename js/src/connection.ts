@@ -37,6 +37,8 @@ export class Connection implements Handler {
   #codes: Map<number, Code> | undefined;
   #binding: Binding | undefined;
   #end: ChannelLayersError | undefined;
+  /** The application closed the client: whatever the core says of it, that is why it ends. */
+  #closing: ChannelLayersError | undefined;
   readonly #commands: Command[] = [];
   readonly #requests = new Map<number, Settle<void>>();
   readonly #sink: Sink;
@@ -89,8 +91,9 @@ export class Connection implements Handler {
 
   close(): void {
     if (this.#end) return;
+    this.#closing = local('closed', 'the client was closed');
     if (this.#core) this.#core.close();
-    else this.#finish(local('closed', 'the client was closed'));
+    else this.#finish(this.#closing);
   }
 
   /** An error for a code of the protocol. */
@@ -101,7 +104,7 @@ export class Connection implements Handler {
   }
 
   state(state: number, code: number, reason: string, retryIn: number): void {
-    if (state === 2) this.#finish(this.error(code, reason));
+    if (state === 2) this.#finish(this.#closing ?? this.error(code, reason));
     else if (!this.#end) this.#sink.state(state === 1 ? { state: 'connected' } : { state: 'connecting', code, reason, retryIn });
   }
 
