@@ -68,7 +68,7 @@ test('what was sent while the gateway was away is delivered once it is back', as
 test('what cannot be sent in time is rejected with a reason, and the chat page offers to retry', async (t) => {
   const gateway = await Gateway.start(t);
   const ann = await openPeer(t, gateway.url, 'queue', { connect: { timeout: 200, queueMessages: 2 } });
-  const chat = await Chat.open(t, gateway.url, 'Ann', { clock: true });
+  const chat = await Chat.open(t, gateway.url, 'Ann', { prepare: (page) => page.clock.install() });
   await gateway.stop('SIGKILL');
   await ann.waitForFunction(() => peer.client.state === 'connecting');
   const outcomes = await ann.evaluate(async () => {

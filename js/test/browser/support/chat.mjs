@@ -8,10 +8,10 @@ export class Chat {
     this.page = page;
   }
 
-  /** Opens the page as `name` and waits until the room is joined. With `clock` its time is the test's to move. */
-  static async open(test, url, name, { room = 'lobby', clock = false, ...options } = {}) {
+  /** Opens the page as `name` and waits until the room is joined. `prepare` gets the page before. */
+  static async open(test, url, name, { room = 'lobby', prepare, ...options } = {}) {
     const page = await newPage(test, options);
-    if (clock) await page.clock.install();
+    await prepare?.(page);
     await page.addInitScript((nickname) => localStorage.setItem('channel-layers.nickname', nickname), name);
     await page.goto(`${url}/#${room}`);
     const chat = new Chat(page);

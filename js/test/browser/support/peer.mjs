@@ -8,7 +8,7 @@ import { newPage } from './browser.mjs';
  */
 export async function openPeer(test, url, group, { connect = {}, prepare, ...options } = {}) {
   const page = await newPage(test, options);
-  if (prepare) await prepare(page);
+  await prepare?.(page);
   await page.goto(`${url}/healthz`); // Of the gateway's origin, and empty.
   await page.evaluate(start, { group, options: connect });
   await joined(page);

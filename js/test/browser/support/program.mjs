@@ -54,10 +54,12 @@ export class Gateway {
     await succeed(run(this.#test, PROGRAM, ['group-send', group, JSON.stringify(message), '--to', this.url]));
   }
 
-  /** Prints what is sent to a group; an async iterator over the lines, parsed. */
-  async *listen(group) {
-    const command = run(this.#test, PROGRAM, ['listen', '--group', group, '--to', this.url]);
+  /** Listens to groups as the shell does; an async iterator over the lines that it prints, parsed. */
+  async *listen(groups) {
+    const args = groups.flatMap((group) => ['--group', group]);
+    const command = run(this.#test, PROGRAM, ['listen', ...args, '--to', this.url]);
     for await (const line of command.lines) yield JSON.parse(line);
+    throw new Error(`listen has ended: ${command.errors()}`);
   }
 }
 
