@@ -83,6 +83,7 @@ function open(name) {
   const room = rooms.get(name) ?? add(new Room(name, page));
   page.current = room;
   for (const changed of [before, room]) if (changed) showRoom(changed);
+  room.link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   room.toEnd();
   showCommands(room.groupName);
   join(room);
