@@ -45,6 +45,8 @@ test('the page fits the smallest phones', async (t) => {
   await assertFits(ann.page);
   await ann.page.getByText('Publish from the shell', { exact: true }).click();
   await assertFits(ann.page);
+  const composer = await ann.page.locator('#composer').boundingBox();
+  assert.ok(composer.y + composer.height <= viewport.height, 'there is nowhere to write');
   await ann.page.screenshot({ path: `${PICTURES}small-phone.png` });
 });
 
