@@ -114,7 +114,7 @@ pub async fn a_channel_in_several_groups(factory: &impl Factory) -> Result<()> {
         layer.group_add(members, &name).await?;
     }
     layer.group_discard(&groups[2], &name).await?;
-    for (number, members) in (0..).zip(&groups) {
+    for (number, members) in (0i64..).zip(&groups) {
         layer.group_send(members, numbered(number)).await?;
     }
     assert_eq!(numbers(&layer, &name, 4).await?, [0, 1, 3, 4]);
@@ -155,7 +155,7 @@ pub async fn order_is_kept(factory: &impl Factory) -> Result<()> {
             layer.send(&name, numbered(number)).await?;
         }
     }
-    assert_eq!(numbers(&layer, &name, 50).await?, (0..50).collect::<Vec<_>>());
+    assert_eq!(numbers(&layer, &name, 50).await?, (0..50).collect::<Vec<i64>>());
     Ok(())
 }
 
@@ -177,7 +177,7 @@ pub async fn members_agree_on_the_order(factory: &impl Factory) -> Result<()> {
                     layer.group_send(&members, numbered(sender * 10 + number)).await?;
                     tokio::task::yield_now().await;
                 }
-                crate::Result::Ok(())
+                Result::<()>::Ok(())
             })
         })
         .collect();
