@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
         // No frame of ours has more fields, so this is the only allocation.
         let mut fields = Fields { found: Vec::with_capacity(8) };
         let frame = Raw::whole(encoding, bytes);
-        let read = frame.entries(MAX_DEPTH, |key, raw| {
+        let read = frame.entries(MAX_DEPTH, &mut |key, raw| {
             if let Some(&name) = known.iter().find(|&&name| name == key) {
                 fields.found.retain(|(found, _)| *found != name);
                 fields.found.push((name, raw));
