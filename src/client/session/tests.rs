@@ -56,7 +56,7 @@ impl Harness {
     /// Answers `connect`.
     fn greet(&mut self, expires: Option<Duration>) {
         let id = self.session.greeting;
-        self.frame(ServerFrame::Welcome(Welcome {
+        self.frame(&ServerFrame::Welcome(Welcome {
             id,
             channel: ChannelName::new("specific.a!b").unwrap(),
             user: None,
@@ -69,17 +69,17 @@ impl Harness {
         }));
     }
 
-    fn frame(&mut self, frame: ServerFrame) {
+    fn frame(&mut self, frame: &ServerFrame) {
         self.session.frame(&frame.encode(Encoding::Json), self.now);
     }
 
     fn ok(&mut self, id: u64) {
-        self.frame(ServerFrame::Ok { id, group: None, joined: None, expires: None });
+        self.frame(&ServerFrame::Ok { id, group: None, joined: None, expires: None });
     }
 
     fn error(&mut self, id: u64, code: ErrorCode, retry_after: Option<Duration>) {
         let temporary = code.is_temporary();
-        self.frame(ServerFrame::Error { id: Some(id), code, reason: "no".into(), temporary, retry_after });
+        self.frame(&ServerFrame::Error { id: Some(id), code, reason: "no".into(), temporary, retry_after });
     }
 
     fn drain(&mut self) -> Vec<Did> {
@@ -220,7 +220,7 @@ fn silence_ends_a_connection_and_any_frame_prolongs_it() {
     let mut up = Harness::up();
     assert_eq!(up.session.deadline(), Some(36 * SECOND));
     up.now = 30 * SECOND;
-    up.frame(ServerFrame::Ping);
+    up.frame(&ServerFrame::Ping);
     assert_eq!(up.drain(), [Did::Sent(ClientFrame::Pong)]);
     assert_eq!(up.session.deadline(), Some(65 * SECOND));
     up.session.timer(64 * SECOND);
@@ -350,13 +350,13 @@ fn a_group_comes_back_by_its_code() {
         |code| ServerFrame::GroupDiscarded { group: GroupName::new("lobby").unwrap(), code, reason: "r".into() };
     let mut up = Harness::up();
     let group = up.joined("lobby");
-    up.frame(discarded(GroupCode::EXPIRED));
+    up.frame(&discarded(GroupCode::EXPIRED));
     let done = up.drain();
     assert_eq!(done[0], Did::Group(group, GroupState::Joining { code: 2501, reason: "r".into() }));
     let Did::Sent(ClientFrame::GroupAdd { id, .. }) = done[1] else { panic!("{done:?}") };
     up.ok(id);
     up.drain();
-    up.frame(discarded(GroupCode::BY_SERVER));
+    up.frame(&discarded(GroupCode::BY_SERVER));
     assert_eq!(up.drain(), [Did::Group(group, GroupState::Discarded { code: 2000, reason: "r".into() })]);
     up.session.closed(1006, "", up.now);
     up.connect();
@@ -388,7 +388,7 @@ fn history_is_recovered_from_the_last_position_or_begun_anew() {
     let group = up.group("log");
     let add = up.sent_id();
     let joined = |offset, recovered| Joined { epoch: "e".into(), offset, recovered, messages: vec![] };
-    up.frame(ServerFrame::Ok { id: add, group: None, joined: Some(joined(4, false)), expires: None });
+    up.frame(&ServerFrame::Ok { id: add, group: None, joined: Some(joined(4, false)), expires: None });
     up.drain();
     up.session.closed(1006, "", up.now);
     up.reach(|did| *did == Did::Open);
@@ -400,7 +400,7 @@ fn history_is_recovered_from_the_last_position_or_begun_anew() {
     up.error(*id, ErrorCode::UNRECOVERABLE_POSITION, None);
     let done = up.drain();
     let [Did::Sent(ClientFrame::GroupAdd { id, recover: None, .. })] = &done[..] else { panic!("{done:?}") };
-    up.frame(ServerFrame::Ok { id: *id, group: None, joined: Some(joined(9, false)), expires: None });
+    up.frame(&ServerFrame::Ok { id: *id, group: None, joined: Some(joined(9, false)), expires: None });
     assert_eq!(up.drain(), [Did::Group(group, GroupState::Joined { recovered: false })]);
 }
 

@@ -60,8 +60,8 @@ struct Model {
     groups: Vec<(u8, GroupId)>,
     /// Frames that wait for an answer, of the present connection.
     unanswered: Vec<u64>,
-    /// `group_add` frames among them, and when they time out, which counts as an answer.
-    adding: BTreeMap<u64, Duration>,
+    /// The groups of the `group_add` frames among them, and when those time out, which counts as an answer.
+    adding: BTreeMap<String, (u64, Duration)>,
     socket: bool,
     welcomed: bool,
     /// The groups of the last `welcome` are not all answered.
@@ -136,17 +136,17 @@ impl Model {
             Step::Close => {
                 self.harness.session.close();
             }
-            other => self.from_gateway(other),
+            other => self.gateway_says(other),
         }
         self.check();
     }
 
-    fn from_gateway(&mut self, step: Step) {
+    fn gateway_says(&mut self, step: Step) {
         let now = self.harness.now;
         match step {
             Step::Answer(at, error) if self.welcomed && at < self.unanswered.len() => {
                 let id = self.unanswered.remove(at);
-                self.adding.remove(&id);
+                self.adding.retain(|_, (add, _)| *add != id);
                 match error {
                     Some(code) => self.harness.error(id, ErrorCode(code), None),
                     None => self.harness.ok(id),
@@ -154,11 +154,11 @@ impl Model {
             }
             Step::Discard(group, code) if self.welcomed => {
                 let (group, code, reason) = (name(group), GroupCode(code), String::new());
-                self.harness.frame(ServerFrame::GroupDiscarded { group, code, reason });
+                self.harness.frame(&ServerFrame::GroupDiscarded { group, code, reason });
             }
             Step::Message(group, offset) if self.welcomed => {
                 let target = crate::protocol::Target::Group(name(group));
-                self.harness.frame(ServerFrame::Message { target, message: message! {}, offset });
+                self.harness.frame(&ServerFrame::Message { target, message: message! {}, offset });
             }
             Step::Token(true) => self.harness.session.token(Ok("token".into()), now),
             Step::Token(false) => self.harness.session.token(Err(crate::Error::new(ErrorKind::Io, "no")), now),
@@ -205,15 +205,20 @@ impl Model {
     }
 
     fn waits_for_groups(&self) -> bool {
-        self.adding.values().any(|deadline| *deadline > self.harness.now)
+        self.adding.values().any(|(_, deadline)| *deadline > self.harness.now)
     }
 
     fn check_frame(&mut self, frame: &ClientFrame) {
         assert!(self.socket, "{frame:?} was sent without a socket");
         let greeting = matches!(frame, ClientFrame::Connect { .. });
         assert!(greeting != self.welcomed, "{frame:?} was sent, and welcomed is {}", self.welcomed);
-        if let ClientFrame::GroupAdd { id, .. } = frame {
-            self.adding.insert(*id, self.harness.now + 5 * SECOND);
+        match frame {
+            ClientFrame::GroupAdd { id, group, .. } => {
+                self.adding.insert(group.clone(), (*id, self.harness.now + 5 * SECOND));
+            }
+            // Nobody waits for a group that was left.
+            ClientFrame::GroupDiscard { group, .. } => drop(self.adding.remove(group)),
+            _ => {}
         }
         if matches!(frame, ClientFrame::GroupSend { .. } | ClientFrame::Send { .. }) && self.rejoining {
             assert!(!self.waits_for_groups(), "{frame:?} overtook a group");
@@ -226,7 +231,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_interleaving_keeps_the_promises(
