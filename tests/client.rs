@@ -43,6 +43,7 @@ impl Gateway {
     async fn accept(&self) -> Connection {
         let (stream, _) = timeout(PATIENCE, self.listener.accept()).await.expect("a connection").unwrap();
         let mut encoding = None;
+        #[expect(clippy::result_large_err, reason = "the library's type")]
         let negotiate = |request: &Request, mut response: Response| {
             assert_eq!(request.uri().path(), "/ws");
             let offered = request.headers()["sec-websocket-protocol"].clone();
