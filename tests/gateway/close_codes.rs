@@ -5,8 +5,8 @@ use std::time::Duration;
 use channel_layers::gateway::GatewayConfig;
 use serde_json::json;
 
-use crate::support::{Server, eventually};
 use crate::support::raw::{BINARY, PING, Raw};
+use crate::support::{Server, eventually};
 
 const SHORT: Duration = Duration::from_millis(50);
 
