@@ -42,6 +42,9 @@ const BATCH: usize = 64 * 1024;
 /// How many bytes of answers may wait to be written before no more requests are read.
 const UNREAD_ANSWERS: usize = 16 * 1024;
 
+/// The most that answering a control frame can take (RFC 6455, section 5.5).
+const CONTROL: usize = 127;
+
 /// One connected client. The future ends when the socket has.
 pub(crate) struct Connection<L> {
     shared: Arc<Shared<L>>,
@@ -111,8 +114,9 @@ impl<L: ChannelLayer> Connection<L> {
     }
 
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Progress {
-        self.poll_signal(cx)?;
+        // What waits goes out before a signal is looked at, so a shutdown cuts nothing off that could still be written.
         let mut more = self.poll_write(cx)?;
+        self.poll_signal(cx)?;
         more |= self.poll_operation(cx)?;
         more |= self.poll_read(cx)?;
         more |= self.poll_timer(cx)?;
@@ -209,7 +213,7 @@ impl<L: ChannelLayer> Connection<L> {
                 Input::Frame(kind, bytes)
             }
             Incoming::Control => {
-                self.answers += 1;
+                self.answers += CONTROL;
                 Input::Alive
             }
             Incoming::Violation(code, reason) => Input::Violation(code, reason),
