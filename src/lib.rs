@@ -42,5 +42,10 @@ cfg_if::cfg_if! {
     }
 }
 
+/// The README's examples, so that they compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 pub use error::{Error, ErrorKind, Result};
 pub use protocol::{ChannelName, GroupName, Message};

@@ -176,7 +176,7 @@ async fn wakers_run_outside_every_lock() -> Result<()> {
         assert!(mailbox.poll_recv(&mut Context::from_waker(&waker)).is_pending());
         let name = mailbox.channel().clone();
         *task.mailbox.lock().unwrap() = Some(mailbox);
-        Result::Ok(name)
+        Ok::<_, channel_layers::Error>(name)
     };
     listen(&layer).await?;
     layer.group_send(&members, hello()).await?;

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('holds every file that the manifest names, and the licences of the project', async () => {
-  const { exports } = await import('../../../pkg/package.json', { with: { type: 'json' } });
+  const { default: { exports } } = await import('../../../pkg/package.json', { with: { type: 'json' } });
   const named = JSON.stringify(exports).match(/\.\/[\w./-]+/g) ?? [];
   const paths = named.map((path) => path.slice(2)).filter((path) => path !== 'slim');
   const licences = (await readdir(resolve(js, '..'))).filter((name) => name.startsWith('LICENSE'));
@@ -34,6 +34,7 @@ it('is clean for publint', async () => {
 
 it('has types that fit what is loaded, by import and by require', async () => {
   const args = [tarball.path, '--exclude-entrypoints', 'core.wasm', '--profile', 'node16'];
+  // A problem makes it exit with an error, and that rejects.
   const { stdout } = await run(join(js, 'node_modules/.bin/attw'), args);
-  expect(stdout).toContain('No problems found');
+  expect(stdout).toContain('"channel-layers/slim"');
 });

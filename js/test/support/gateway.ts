@@ -45,7 +45,7 @@ function serve(members: Map<string, Set<WebSocket>>, socket: WebSocket, frame: F
   switch (op) {
     case 'connect':
       return answer({
-        op: 'welcome', id, channel: 'specific.test!1', ping: 25, pong: 10, limits: { frame: 65536, groups: 100 }, version: 1,
+        op: 'welcome', id, channel: 'specific.test!1', ping: 25, pong: 10, limits: { frame: 65536, groups: 100 }, version: 'test',
       });
     case 'group_add':
       members.set(group, joined.add(socket));
