@@ -26,7 +26,7 @@ use super::connections::LocalChannel;
 use super::hub::Membership;
 use super::operation::{self, Asker, Finished, Gained, Running};
 use super::outbox::{Delivery, Item, Outbox, Signal};
-use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session};
+use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session, after};
 use super::shared::Shared;
 use super::socket::{Gone, Incoming, Socket};
 use crate::layer::{ChannelLayer, Mailbox};
@@ -87,10 +87,9 @@ impl<L: ChannelLayer> Connection<L> {
         outbox: Arc<Outbox>,
         credentials: Box<Credentials>,
     ) -> Self {
-        let now = tokio::time::Instant::now();
         Self {
-            session: Session::new(shared.config.clone(), encoding, now.into_std()),
-            timer: Box::pin(tokio::time::sleep_until(now + shared.config.connect_timeout)),
+            session: Session::new(shared.config.clone(), encoding, now()),
+            timer: Box::pin(tokio::time::sleep(shared.config.connect_timeout)),
             shared,
             socket,
             queued: Waiter::new(Queued(outbox.clone())),
@@ -286,7 +285,7 @@ impl<L: ChannelLayer> Connection<L> {
         self.memberships.clear();
         self.channel = None;
         self.outbox.queue.close();
-        self.timer.as_mut().reset(tokio::time::Instant::now() + self.shared.config.close_timeout);
+        self.timer.as_mut().reset(after(now(), self.shared.config.close_timeout).into());
     }
 
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -32,6 +32,10 @@ const CHUNK: usize = 256;
 const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// How often a membership is renewed at most, and at least whatever the layer's expiry.
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
+const RENEW_AT_LEAST: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// How long until a membership that could not be renewed is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(5);
 
@@ -180,7 +184,7 @@ struct PumpTask<L> {
 
 impl<L: ChannelLayer> PumpTask<L> {
     async fn run(mut self) {
-        let period = self.layer.capabilities().group_expiry / 2;
+        let period = (self.layer.capabilities().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
         let mut renewal = Instant::now() + period;
         let mut batch = Vec::new();
         loop {

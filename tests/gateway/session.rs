@@ -88,6 +88,14 @@ fn the_timer_may_come_too_early() {
 }
 
 #[test]
+fn times_that_no_clock_can_hold_are_never() {
+    let never = GatewayConfig::default().with_connect_timeout(Duration::MAX).with_ping(Duration::MAX);
+    let now = Instant::now();
+    let session = Session::new(Arc::new(never), Encoding::Json, now);
+    assert!(session.deadline().is_some_and(|due| due > now + Duration::from_secs(24 * 60 * 60)));
+}
+
+#[test]
 fn no_deadline_runs_while_the_gateway_finds_out_who_connects() {
     let mut driven = Driven::new();
     driven.frame(r#"{"op":"connect","id":1}"#);
