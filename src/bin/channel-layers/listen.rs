@@ -9,7 +9,7 @@ use futures_util::stream::SelectAll;
 use futures_util::{Stream, StreamExt};
 
 use crate::failure::Failure;
-use crate::serve::stop_signal;
+use crate::signal::stop_signal;
 
 /// Print what is sent to groups, one JSON object a line: {"group": …, "message": …}.
 ///

@@ -9,6 +9,7 @@ mod listen;
 mod post;
 mod send;
 mod serve;
+mod signal;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
