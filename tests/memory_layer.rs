@@ -145,6 +145,22 @@ async fn ended_memberships_are_forgotten_as_others_join() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_membership_that_ended_counts_again_when_it_is_added_again() -> Result<()> {
+    let layer = MemoryLayer::new(MemoryConfig::default().with_group_expiry(Duration::from_secs(10)));
+    let (members, name) = (group("g"), channel("a"));
+    // Keeps the channel, and with it what it knows of its groups.
+    layer.send(&name, hello()).await?;
+    for _ in 0..3 {
+        layer.group_add(&members, &name).await?;
+        assert_eq!(layer.stats().unowned, 2, "the name and its membership");
+        pass(11).await;
+        layer.group_send(&members, hello()).await?;
+        assert_eq!((layer.stats().unowned, layer.stats().groups), (1, 0));
+    }
+    Ok(())
+}
+
 /// A task that, when it is woken, uses the layer and drops a mailbox: what a task does that is dropped by its waker.
 struct Reenters {
     layer: MemoryLayer,
@@ -176,7 +192,7 @@ async fn wakers_run_outside_every_lock() -> Result<()> {
         assert!(mailbox.poll_recv(&mut Context::from_waker(&waker)).is_pending());
         let name = mailbox.channel().clone();
         *task.mailbox.lock().unwrap() = Some(mailbox);
-        Ok::<_, channel_layers::Error>(name)
+        Result::<ChannelName>::Ok(name)
     };
     listen(&layer).await?;
     layer.group_send(&members, hello()).await?;

@@ -198,8 +198,11 @@ impl Client {
     ///
     /// Dropping the future closes as well.
     pub async fn close(&self) {
+        use futures_util::StreamExt;
+
         self.handle.with(|session, _| session.close());
-        self.routes.state.ended().await;
+        let mut states = self.states();
+        while states.next().await.is_some() {}
     }
 
     /// Makes a request and waits for its reply; dropping the future cancels it.

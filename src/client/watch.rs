@@ -15,15 +15,20 @@ struct Watched<T> {
     value: T,
     version: u64,
     over: bool,
-    waiting: Vec<Waker>,
+    /// Followers that wait, each under its own key.
+    waiting: Vec<(u64, Waker)>,
+    next_key: u64,
 }
 
-impl<T: Clone> Watch<T> {
+impl<T> Watch<T> {
     pub(super) fn new(value: T) -> Self {
-        Self(Mutex::new(Watched { value, version: 1, over: false, waiting: Vec::new() }))
+        Self(Mutex::new(Watched { value, version: 1, over: false, waiting: Vec::new(), next_key: 0 }))
     }
 
-    pub(super) fn get(&self) -> T {
+    pub(super) fn get(&self) -> T
+    where
+        T: Clone,
+    {
         self.lock().value.clone()
     }
 
@@ -39,21 +44,12 @@ impl<T: Clone> Watch<T> {
         self.change(|watched| watched.over = true);
     }
 
-    /// Waits for [`end`](Self::end).
-    pub(super) async fn ended(&self) {
-        std::future::poll_fn(|cx| {
-            let mut watched = self.lock();
-            if watched.over { Poll::Ready(()) } else { watched.wait(cx) }
-        })
-        .await;
-    }
-
     fn change(&self, change: impl FnOnce(&mut Watched<T>)) {
         let mut watched = self.lock();
         change(&mut watched);
         let waiting = std::mem::take(&mut watched.waiting);
         drop(watched);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched<T>> {
@@ -62,26 +58,22 @@ impl<T: Clone> Watch<T> {
     }
 }
 
-impl<T> Watched<T> {
-    fn wait<R>(&mut self, cx: &Context<'_>) -> Poll<R> {
-        if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
 /// The states that something goes through, as a stream: the present one first, then the newest after each change. It
 /// ends with the client.
 #[derive(Debug)]
 pub struct States<T> {
     watch: Arc<Watch<T>>,
+    key: u64,
     seen: u64,
 }
 
 impl<T> States<T> {
     pub(super) fn new(watch: Arc<Watch<T>>) -> Self {
-        Self { watch, seen: 0 }
+        let mut watched = watch.lock();
+        let key = watched.next_key;
+        watched.next_key += 1;
+        drop(watched);
+        Self { watch, key, seen: 0 }
     }
 }
 
@@ -93,11 +85,32 @@ impl<T: Clone> Stream for States<T> {
         let mut watched = this.watch.lock();
         if watched.version != this.seen {
             this.seen = watched.version;
-            Poll::Ready(Some(watched.value.clone()))
-        } else if watched.over {
-            Poll::Ready(None)
-        } else {
-            watched.wait(cx)
+            return Poll::Ready(Some(watched.value.clone()));
         }
+        if watched.over {
+            return Poll::Ready(None);
+        }
+        let waker = cx.waker().clone();
+        let old = match watched.waiting.iter_mut().find(|(key, _)| *key == this.key) {
+            Some((_, waiting)) => Some(std::mem::replace(waiting, waker)),
+            None => {
+                watched.waiting.push((this.key, waker));
+                None
+            }
+        };
+        // A waker may own what locks this: it is dropped outside.
+        drop(watched);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for States<T> {
+    fn drop(&mut self) {
+        let mut watched = self.watch.lock();
+        let at = watched.waiting.iter().position(|(key, _)| *key == self.key);
+        let waker = at.map(|at| watched.waiting.swap_remove(at));
+        drop(watched);
+        drop(waker);
     }
 }

@@ -24,7 +24,7 @@ impl CloseReason {
     pub fn parse(text: &str) -> Self {
         let mut parsed = Self::default();
         let bytes = Bytes::copy_from_slice(text.as_bytes());
-        let read = Raw::whole(Encoding::Json, &bytes).entries(MAX_DEPTH, |key, value| match key {
+        let read = Raw::whole(Encoding::Json, &bytes).entries(MAX_DEPTH, &mut |key, value| match key {
             "reason" => parsed.reason = value.str().map(Into::into).unwrap_or_default(),
             "retry_after" => parsed.retry_after = value.uint().map(Duration::from_millis),
             _ => {}

@@ -8,6 +8,9 @@ pub(super) trait Visitor {
     /// False for a visitor that looks at structure only: readers then pass empty strings instead of unescaping.
     const WANTS_CONTENT: bool = true;
 
+    /// False for a visitor to whom a byte string and the map that spells it in JSON are the same.
+    const TELLS_BYTES: bool = true;
+
     fn null(&mut self);
     fn bool(&mut self, value: bool);
     fn int(&mut self, value: i64);
@@ -39,6 +42,7 @@ pub(super) struct Check;
 
 impl Visitor for Check {
     const WANTS_CONTENT: bool = false;
+    const TELLS_BYTES: bool = false;
 
     fn null(&mut self) {}
     fn bool(&mut self, _: bool) {}

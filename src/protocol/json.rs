@@ -20,41 +20,40 @@ const BYTES_KEY: &str = "$bytes";
 pub(super) fn read<V: Visitor>(text: &str, visitor: &mut V) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     reader.open_map()?;
-    visitor.begin_map();
-    reader.members(|reader, key| {
-        visitor.key(&key);
-        reader.value(visitor, MAX_DEPTH - 1)
-    })?;
-    visitor.end_map();
+    reader.members(visitor, MAX_DEPTH - 1)?;
     reader.end()
 }
 
 /// Calls `entry` with each key of the map that fills `text` and the place of its value, having checked that it nests at
 /// most `depth` levels.
-pub(super) fn entries(text: &str, depth: usize, mut entry: impl FnMut(&str, Range<usize>)) -> Result<(), Fault> {
+pub(super) fn entries(text: &str, depth: usize, entry: &mut dyn FnMut(&str, Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     reader.open_map()?;
-    reader.members(|reader, key| {
+    let mut more = reader.open(b'}');
+    while more {
+        let key = reader.key()?;
         let start = reader.at;
         reader.value(&mut Check, depth)?;
         entry(&key, start..reader.at);
-        Ok(())
-    })?;
+        more = reader.more(b'}', "expected ',' or '}'")?;
+    }
     reader.end()
 }
 
 /// Calls `item` with the place of each value of the list that fills `text`, which was checked before.
-pub(super) fn items(text: &str, mut item: impl FnMut(Range<usize>)) -> Result<(), Fault> {
+pub(super) fn items(text: &str, item: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     if reader.peek() != Some(b'[') {
         return Err(("expected a list", 0));
     }
-    reader.elements(|reader| {
+    let mut more = reader.open(b']');
+    while more {
         let start = reader.at;
         reader.value(&mut Check, MAX_DEPTH)?;
         item(start..reader.at);
-        Ok(())
-    })
+        more = reader.more(b']', "expected ',' or ']'")?;
+    }
+    Ok(())
 }
 
 /// The text of the string that fills `text`.
@@ -79,6 +78,12 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
+    }
+
+    /// A part of the text between two characters that were read. Never fails, so no message about a failure is
+    /// compiled: such messages were a twentieth of the browser module.
+    fn part(&self, place: Range<usize>) -> &'a str {
+        self.text.get(place).unwrap_or_default()
     }
 
     fn peek(&self) -> Option<u8> {
@@ -136,39 +141,50 @@ impl<'a> Reader<'a> {
 
     fn map<V: Visitor>(&mut self, visitor: &mut V, depth: usize) -> Result<(), Fault> {
         let depth = depth.checked_sub(1).ok_or(("nested too deep", self.at))?;
-        if let Some(bytes) = self.bytes_marker() {
+        // Whoever only checks need not tell a byte string from the map that spells it.
+        if V::TELLS_BYTES
+            && let Some(bytes) = self.bytes_marker()
+        {
             visitor.bytes(&bytes);
             return Ok(());
         }
+        self.members(visitor, depth)
+    }
+
+    /// Reads the map that starts here, whose values nest at most `depth` levels.
+    fn members<V: Visitor>(&mut self, visitor: &mut V, depth: usize) -> Result<(), Fault> {
         visitor.begin_map();
-        self.members(|reader, key| {
+        let mut more = self.open(b'}');
+        while more {
+            let key = self.key()?;
             visitor.key(&key);
-            reader.value(visitor, depth)
-        })?;
+            self.value(visitor, depth)?;
+            more = self.more(b'}', "expected ',' or '}'")?;
+        }
         visitor.end_map();
         Ok(())
     }
 
-    /// Walks the members of the map that starts here; `member` reads the value of each.
-    fn members(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Fault>) -> Result<(), Fault> {
+    /// Steps into the map or list that starts here; says whether there is anything before `close`.
+    fn open(&mut self, close: u8) -> bool {
         self.at += 1;
         self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
+        let empty = self.peek() == Some(close);
+        self.at += usize::from(empty);
+        !empty
+    }
+
+    /// Steps past what separates two members or elements; says whether there was a comma, or else the `close`.
+    fn more(&mut self, close: u8, what: &'static str) -> Result<bool, Fault> {
+        self.skip_space();
+        let comma = self.peek() == Some(b',');
+        if !comma {
+            self.expect(close, what)?;
+            return Ok(false);
         }
-        loop {
-            self.skip_space();
-            let key = self.key()?;
-            self.skip_space();
-            member(self, key)?;
-            self.skip_space();
-            if self.peek() == Some(b',') {
-                self.at += 1;
-                continue;
-            }
-            return self.expect(b'}', "expected ',' or '}'");
-        }
+        self.at += 1;
+        self.skip_space();
+        Ok(true)
     }
 
     fn key(&mut self) -> Result<Cow<'a, str>, Fault> {
@@ -178,35 +194,20 @@ impl<'a> Reader<'a> {
         let key = self.string()?;
         self.skip_space();
         self.expect(b':', "expected ':'")?;
+        self.skip_space();
         Ok(key)
     }
 
     fn list<V: Visitor>(&mut self, visitor: &mut V, depth: usize) -> Result<(), Fault> {
         let depth = depth.checked_sub(1).ok_or(("nested too deep", self.at))?;
         visitor.begin_list();
-        self.elements(|reader| reader.value(visitor, depth))?;
+        let mut more = self.open(b']');
+        while more {
+            self.value(visitor, depth)?;
+            more = self.more(b']', "expected ',' or ']'")?;
+        }
         visitor.end_list();
         Ok(())
-    }
-
-    /// Walks the elements of the list that starts here; `element` reads each.
-    fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.at += 1;
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.skip_space();
-            element(self)?;
-            self.skip_space();
-            if self.peek() == Some(b',') {
-                self.at += 1;
-                continue;
-            }
-            return self.expect(b']', "expected ',' or ']'");
-        }
     }
 
     /// The bytes, and a step past them, where `{"$bytes": "…"}` stands here; elsewhere nothing, and no step. A map of
@@ -269,7 +270,7 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(&self.text[start..self.at])
+        Ok(self.part(start..self.at))
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -315,7 +316,7 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         let start = self.at + 1;
         let escaped = self.string_end()?;
-        let inner = &self.text[start..self.at - 1];
+        let inner = self.part(start..self.at - 1);
         Ok(if escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
     }
 }
@@ -345,21 +346,26 @@ fn unit(bytes: &[u8], at: usize) -> Option<u16> {
 fn unescape(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(step) = text[at..].find('\\') {
-        out.push_str(&text[at..at + step]);
-        at += step + 2;
-        match bytes[at - 1] {
-            b'b' => out.push('\u{8}'),
-            b'f' => out.push('\u{c}'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b't' => out.push('\t'),
-            b'u' => at += unescape_unit(bytes, at, &mut out),
-            plain => out.push(char::from(plain)),
+    let (mut at, mut done) = (0, 0);
+    while at < bytes.len() {
+        if bytes[at] != b'\\' {
+            at += 1;
+            continue;
         }
+        out.push_str(text.get(done..at).unwrap_or_default());
+        at += 2;
+        match bytes.get(at - 1) {
+            Some(b'b') => out.push('\u{8}'),
+            Some(b'f') => out.push('\u{c}'),
+            Some(b'n') => out.push('\n'),
+            Some(b'r') => out.push('\r'),
+            Some(b't') => out.push('\t'),
+            Some(b'u') => at += unescape_unit(bytes, at, &mut out),
+            plain => out.extend(plain.map(|&plain| char::from(plain))),
+        }
+        done = at;
     }
-    out.push_str(&text[at..]);
+    out.push_str(text.get(done..).unwrap_or_default());
     out
 }
 

@@ -153,7 +153,7 @@ impl Message {
     pub fn with_sender(&self, user: Option<&str>) -> Self {
         let mut writer = MapWriter::new(self.0.encoding);
         let mut had_sender = false;
-        self.entries(|key, raw| match key {
+        self.entries(&mut |key, raw| match key {
             "sender" => had_sender = true,
             _ => writer.put(key, Scalar::Raw(raw.bytes())),
         });
@@ -166,7 +166,7 @@ impl Message {
     }
 
     fn checked(encoding: Encoding, bytes: Bytes) -> Result<Self> {
-        Raw::whole(encoding, &bytes).entries(MAX_DEPTH - 1, |_, _| {}).map_err(|fault| invalid(encoding, fault))?;
+        Raw::whole(encoding, &bytes).entries(MAX_DEPTH - 1, &mut |_, _| {}).map_err(|fault| invalid(encoding, fault))?;
         Ok(Self::trusted(encoding, bytes))
     }
 
@@ -177,7 +177,7 @@ impl Message {
 
     fn raw(&self, key: &str) -> Option<Raw<'_>> {
         let mut found = None;
-        self.entries(|k, raw| {
+        self.entries(&mut |k, raw| {
             if k == key {
                 found = Some(raw);
             }
@@ -186,7 +186,7 @@ impl Message {
     }
 
     /// Visits the entries in place.
-    fn entries<'a>(&'a self, entry: impl FnMut(&str, Raw<'a>)) {
+    fn entries<'a>(&'a self, entry: &mut dyn FnMut(&str, Raw<'a>)) {
         Raw::whole(self.0.encoding, &self.0.bytes)
             .entries(MAX_DEPTH - 1, entry)
             .expect("a message's bytes were checked when it was made");

@@ -20,7 +20,7 @@ pub(super) fn read<V: Visitor>(bytes: &[u8], visitor: &mut V) -> Result<(), Faul
 
 /// Calls `entry` with each key of the map that fills `bytes` and the place of its value, having checked that it nests at
 /// most `depth` levels.
-pub(super) fn entries(bytes: &[u8], depth: usize, mut entry: impl FnMut(&str, Range<usize>)) -> Result<(), Fault> {
+pub(super) fn entries(bytes: &[u8], depth: usize, entry: &mut dyn FnMut(&str, Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader { bytes, at: 0 };
     let len = match reader.byte()? {
         marker @ 0x80..=0x8f => usize::from(marker & 0xf),
@@ -38,7 +38,7 @@ pub(super) fn entries(bytes: &[u8], depth: usize, mut entry: impl FnMut(&str, Ra
 }
 
 /// Calls `item` with the place of each value of the list that fills `bytes`, which was checked before.
-pub(super) fn items(bytes: &[u8], mut item: impl FnMut(Range<usize>)) -> Result<(), Fault> {
+pub(super) fn items(bytes: &[u8], item: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader { bytes, at: 0 };
     let len = match reader.byte()? {
         marker @ 0x90..=0x9f => usize::from(marker & 0xf),

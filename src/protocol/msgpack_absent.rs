@@ -15,11 +15,11 @@ pub(super) fn read<V: Visitor>(_: &[u8], _: &mut V) -> Result<(), Fault> {
     Err(ABSENT)
 }
 
-pub(super) fn entries(_: &[u8], _: usize, _: impl FnMut(&str, Range<usize>)) -> Result<(), Fault> {
+pub(super) fn entries(_: &[u8], _: usize, _: &mut dyn FnMut(&str, Range<usize>)) -> Result<(), Fault> {
     Err(ABSENT)
 }
 
-pub(super) fn items(_: &[u8], _: impl FnMut(Range<usize>)) -> Result<(), Fault> {
+pub(super) fn items(_: &[u8], _: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
     Err(ABSENT)
 }
 

@@ -34,8 +34,8 @@ impl<'a> Raw<'a> {
 
     /// Calls `entry` with every key of the map and its value, in order, having checked that it nests at most `depth`
     /// levels. A key that stands twice comes twice: the last one counts, as in Python and JavaScript.
-    pub(super) fn entries(&self, depth: usize, mut entry: impl FnMut(&str, Raw<'a>)) -> Result<(), Fault> {
-        let mut visit = |key: &str, place| entry(key, self.part(place));
+    pub(super) fn entries(&self, depth: usize, entry: &mut dyn FnMut(&str, Raw<'a>)) -> Result<(), Fault> {
+        let mut visit = |key: &str, place: Range<usize>| entry(key, self.part(place));
         match self.encoding {
             Encoding::Json => {
                 let text = std::str::from_utf8(self.bytes).map_err(|e| ("text that is not UTF-8", e.valid_up_to()))?;
@@ -46,7 +46,7 @@ impl<'a> Raw<'a> {
     }
 
     fn part(&self, place: Range<usize>) -> Self {
-        Self { bytes: &self.bytes[place], ..*self }
+        Self { bytes: self.bytes.get(place).unwrap_or_default(), ..*self }
     }
 
     /// The text, of a string.

@@ -101,40 +101,31 @@ pub(super) fn token_error(error: &JsValue) -> Error {
     Error::new(kind, text("message"))
 }
 
-/// All code tables: `{"errors":[{"code":…,"name":…,"temporary":…}],"closes":[{"code":…,"name":…,"action":…}],
-/// "groups":[…],"local":[…]}`.
+/// All code tables: `{"errors":[{"code":…,"name":…,"temporary":…}],"local":[…],"closes":[{"code":…,"name":…,
+/// "action":…}],"groups":[…]}`.
 pub(super) fn codes() -> String {
-    let mut out = String::from("{\"errors\":");
-    list(&mut out, ErrorCode::ALL.iter().map(|code| (code.0, code.name())), temporary);
-    out.push_str(",\"local\":");
-    list(&mut out, LocalCode::ALL.iter().map(|code| (code.0, code.name())), temporary);
-    out.push_str(",\"closes\":");
-    list(&mut out, CloseCode::ALL.iter().map(|code| (code.0, code.name())), asks);
-    out.push_str(",\"groups\":");
-    list(&mut out, GroupCode::ALL.iter().map(|code| (code.0, code.name())), asks);
-    out.push('}');
+    let mut out = String::from("{\"errors\":[");
+    ErrorCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
+    out.push_str("],\"local\":[");
+    LocalCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
+    out.push_str("],\"closes\":[");
+    CloseCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
+    out.push_str("],\"groups\":[");
+    GroupCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
+    out.push_str("]}");
     out
 }
 
-fn temporary(code: u16) -> &'static str {
-    if action(code) == Action::Retry { "\"temporary\":true}" } else { "\"temporary\":false}" }
-}
-
-fn asks(code: u16) -> &'static str {
-    match action(code) {
-        Action::Retry => "\"action\":\"retry\"}",
-        Action::Terminal => "\"action\":\"terminal\"}",
-        Action::Resubscribe => "\"action\":\"resubscribe\"}",
+fn entry(out: &mut String, code: u16, name: &str) {
+    let more = match (code, action(code)) {
+        (0..1000, Action::Retry) => "temporary\":true}",
+        (0..1000, _) => "temporary\":false}",
+        (_, Action::Retry) => "action\":\"retry\"}",
+        (_, Action::Terminal) => "action\":\"terminal\"}",
+        (_, Action::Resubscribe) => "action\":\"resubscribe\"}",
+    };
+    let separator = if out.ends_with('[') { "" } else { "," };
+    for part in [separator, "{\"code\":", &code.to_string(), ",\"name\":\"", name, "\",\"", more] {
+        out.push_str(part);
     }
-}
-
-fn list(out: &mut String, codes: impl Iterator<Item = (u16, &'static str)>, more: fn(u16) -> &'static str) {
-    let mut separator = "[";
-    for (code, name) in codes {
-        for part in [separator, "{\"code\":", &code.to_string(), ",\"name\":\"", name, "\",", more(code)] {
-            out.push_str(part);
-        }
-        separator = ",";
-    }
-    out.push(']');
 }

@@ -243,3 +243,19 @@ impl TokenProvider {
         (self.0)()
     }
 }
+
+/// What the contract promises for this platform: handles, and the futures made of them, may move between threads.
+#[expect(dead_code, reason = "compiling it is the check")]
+fn may_move_between_threads(client: &super::super::Client, group: &super::super::Group) {
+    fn shared<T: Send + Sync>(_: &T) {}
+    fn sent<T: Send>(_: T) {}
+    shared(client);
+    shared(group);
+    sent(client.ready());
+    sent(client.join(""));
+    sent(client.recv());
+    sent(client.close());
+    sent(group.joined());
+    sent(group.recv());
+    sent(client.states());
+}

@@ -1,6 +1,6 @@
 //! Groups.
 
-use super::tools::{assert_quiet, channel, group, mailed, numbered, numbers};
+use super::tools::{assert_quiet, channel, group, mailed, number, numbered, numbers, settle, soon};
 use super::{Factory, Settings};
 use crate::Result;
 use crate::layer::{ChannelLayer, MailboxOptions};
@@ -21,6 +21,28 @@ pub async fn members_receive_and_others_do_not(factory: &impl Factory) -> Result
     assert_eq!(numbers(&layer, &names[0], 2).await?, [1, 2]);
     assert_eq!(numbers(&layer, &names[2], 2).await?, [1, 2]);
     assert_quiet(&layer, &names[1]).await;
+    Ok(())
+}
+
+/// Members that wait, in a task each, are woken for a group's message.
+pub async fn waiting_members_are_woken(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let members = group("test-group");
+    let mut receivers = Vec::new();
+    for number in 0..10 {
+        let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+        layer.group_add(&members, mailbox.channel()).await?;
+        let layer = layer.clone();
+        receivers.push(tokio::spawn(async move {
+            // Every second one by the layer's verb.
+            if number % 2 == 0 { mailbox.recv().await } else { layer.receive(mailbox.channel()).await }
+        }));
+    }
+    settle().await;
+    layer.group_send(&members, numbered(1)).await?;
+    for receiver in receivers {
+        assert_eq!(number(&soon(receiver).await.expect("the receiver ends")?), 1);
+    }
     Ok(())
 }
 
@@ -114,7 +136,7 @@ pub async fn a_channel_in_several_groups(factory: &impl Factory) -> Result<()> {
         layer.group_add(members, &name).await?;
     }
     layer.group_discard(&groups[2], &name).await?;
-    for (number, members) in (0..).zip(&groups) {
+    for (number, members) in (0i64..).zip(&groups) {
         layer.group_send(members, numbered(number)).await?;
     }
     assert_eq!(numbers(&layer, &name, 4).await?, [0, 1, 3, 4]);
@@ -155,7 +177,7 @@ pub async fn order_is_kept(factory: &impl Factory) -> Result<()> {
             layer.send(&name, numbered(number)).await?;
         }
     }
-    assert_eq!(numbers(&layer, &name, 50).await?, (0..50).collect::<Vec<_>>());
+    assert_eq!(numbers(&layer, &name, 50).await?, (0..50).collect::<Vec<i64>>());
     Ok(())
 }
 
@@ -177,7 +199,7 @@ pub async fn members_agree_on_the_order(factory: &impl Factory) -> Result<()> {
                     layer.group_send(&members, numbered(sender * 10 + number)).await?;
                     tokio::task::yield_now().await;
                 }
-                Ok::<_, crate::Error>(())
+                Result::<()>::Ok(())
             })
         })
         .collect();

@@ -94,6 +94,19 @@ pub async fn mailbox_polls_move_between_tasks(factory: &impl Factory) -> Result<
     Ok(())
 }
 
+/// A `recv` that was dropped gives up its turn: another receiver of the channel is woken.
+pub async fn mailbox_gives_up_its_turn(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    assert!(cancelled_after(3, mailbox.recv()).await.is_none());
+    let (receiver, channel) = (layer.clone(), mailbox.channel().clone());
+    let receiver = tokio::spawn(async move { receiver.receive(&channel).await });
+    settle().await;
+    layer.send(mailbox.channel(), numbered(1)).await?;
+    assert_eq!(number(&soon(receiver).await.expect("the receiver ends")?), 1);
+    Ok(())
+}
+
 /// Its bounds are those it was opened with: messages, and bytes that let one message through always.
 pub async fn mailbox_bounds_count(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(Settings::default()).await;

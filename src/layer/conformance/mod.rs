@@ -157,15 +157,15 @@ macro_rules! conformance {
                     membership_outlives_expired_messages
                 }
                 groups {
-                    members_receive_and_others_do_not members_of_one_prefix_all_receive groups_of_any_size
-                    adding_twice_delivers_once discarding_a_stranger_is_harmless unknown_groups_have_no_members
-                    a_channel_in_several_groups general_channels_can_be_members order_is_kept
-                    members_agree_on_the_order
+                    members_receive_and_others_do_not waiting_members_are_woken members_of_one_prefix_all_receive
+                    groups_of_any_size adding_twice_delivers_once discarding_a_stranger_is_harmless
+                    unknown_groups_have_no_members a_channel_in_several_groups general_channels_can_be_members
+                    order_is_kept members_agree_on_the_order
                 }
                 mailboxes {
                     mailbox_receives mailbox_is_a_stream mailbox_drains_in_batches mailbox_polls_move_between_tasks
-                    mailbox_bounds_count dropped_group_messages_are_told dropping_leaves_groups_and_frees_the_name
-                    sending_to_a_dropped_mailbox_is_harmless
+                    mailbox_gives_up_its_turn mailbox_bounds_count dropped_group_messages_are_told
+                    dropping_leaves_groups_and_frees_the_name sending_to_a_dropped_mailbox_is_harmless
                 }
                 lifecycle {
                     flush_empties flush_keeps_mailboxes_and_receivers close_fails_every_verb close_wakes_receivers
@@ -179,7 +179,7 @@ macro_rules! conformance {
             }
             $crate::__conformance_cases! { $factory; (flavor = "multi_thread", worker_threads = 4);
                 storm {
-                    nothing_lost_nothing_twice_in_order members_come_and_go everything_at_once
+                    nothing_lost_nothing_twice_in_order members_come_and_go groups_end_and_begin everything_at_once
                 }
             }
         }

@@ -178,6 +178,37 @@ pub async fn members_come_and_go(factory: &impl Factory) -> Result<()> {
     Ok(())
 }
 
+/// Joins a group, sends to it, and hears what it sent, again and again.
+async fn hear_oneself(layer: impl ChannelLayer, members: GroupName, own: i64) -> Result<()> {
+    const ROUNDS: i64 = 1000;
+    for round in 0..ROUNDS {
+        let mut mailbox = layer.mailbox("guest", roomy()).await?;
+        layer.group_add(&members, mailbox.channel()).await?;
+        let sent = own * ROUNDS + round;
+        layer.group_send(&members, numbered(sent)).await?;
+        while number(&soon(mailbox.recv()).await?) != sent {}
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// Groups that end with each member that leaves and begin with the next one: who has joined receives, however close the
+/// end was.
+pub async fn groups_end_and_begin(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let before = factory.held(&layer);
+    for tasks in [2, 8] {
+        let mut running = JoinSet::new();
+        for own in 0..tasks {
+            running.spawn(hear_oneself(layer.clone(), group("storm"), own));
+        }
+        all(running).await?;
+    }
+    settle().await;
+    assert_eq!(factory.held(&layer), before);
+    Ok(())
+}
+
 /// Uses every verb in any order, on names and groups that others use too, and leaves its groups in the end.
 async fn anything(layer: impl ChannelLayer, names: Arc<Vec<ChannelName>>, groups: Arc<Vec<GroupName>>) -> Result<()> {
     let some = |count: usize| fastrand::usize(..count);

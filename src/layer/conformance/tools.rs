@@ -9,7 +9,7 @@ use crate::layer::{ChannelLayer, Mailbox};
 use crate::{ChannelName, ErrorKind, GroupName, Message, Result, message};
 
 /// How long something that must happen may take.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// How long nothing must come.
 const QUIET: Duration = Duration::from_secs(1);

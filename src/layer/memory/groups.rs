@@ -34,7 +34,7 @@ impl Registry {
         let ends = Instant::now().checked_add(self.config().group_expiry);
         let mut permit = None;
         if !list.contains(name) && !channel.is_owned() {
-            permit = Some(self.permit()?);
+            permit = Some(self.permit(channel.name())?);
         }
         loop {
             let group = self.groups.with(name, || Ok(Group::new(name.clone())), Arc::clone)?;
@@ -76,12 +76,12 @@ impl Registry {
         }
     }
 
-    pub(super) fn group_send(&self, name: &GroupName, message: Message) -> Result<()> {
-        self.check_size(&message)?;
+    pub(super) fn group_send(&self, name: &GroupName, message: &Message) -> Result<()> {
+        self.check_size(message)?;
         self.check_open()?;
         let Some(group) = self.groups.with_existing(name, Arc::clone) else { return Ok(()) };
         let now = Instant::now();
-        let (wakers, ended) = self.deliver_to_all(&group.members(), &message, now);
+        let (wakers, ended) = self.deliver_to_all(&group.members(), message, now);
         wakers.into_iter().for_each(Waker::wake);
         self.end_memberships(name, ended, now);
         Ok(())

@@ -1,4 +1,5 @@
-//! The layer of one process.
+//! The layer of one process: its face. The verbs are in [`registry`] (channels) and [`groups`], over the parts: a
+//! [`channel`], a [`group`], and the [`table`] that keeps either by name.
 
 mod channel;
 mod config;
@@ -41,9 +42,21 @@ pub use stats::MemoryStats;
 /// # Cost
 ///
 /// No verb costs more because the layer holds more. A message or a group takes one look-up, and a group's members are
-/// then reached directly; joining and leaving cost the same in a group of ten and of a million. Nothing is swept:
-/// messages expire when their channel is next touched, and names that nobody uses are found by a cursor that each verb
-/// moves on by one name.
+/// then reached directly; joining and leaving cost the same in a group of ten and of a million. Nothing is swept as a
+/// whole: a message that has expired goes when its channel is next touched, and a name that nobody uses is found by a
+/// cursor that `send`, `receive` and `group_add` each move on by one name.
+///
+/// # Bounds
+///
+/// A channel holds [`capacity`](MemoryConfig::capacity) messages and [`channel_bytes`](MemoryConfig::channel_bytes); a
+/// mailbox what its [`MailboxOptions`] say. Names and memberships of channels that no mailbox owns are bounded together
+/// by [`max_unowned`](MemoryConfig::max_unowned). Mailboxes, and their memberships, are bounded by whoever opens them.
+/// What was refused or dropped is counted in [`stats`](Self::stats).
+///
+/// # What differs from Django's in-memory layer
+///
+/// Expired messages take no room; a second receiver that waits is served; `channel_capacity` works; an expired message
+/// does not end its channel's memberships; names are longer and cannot be guessed.
 #[derive(Clone, Debug)]
 pub struct MemoryLayer(Arc<Registry>);
 
@@ -93,7 +106,7 @@ impl ChannelLayer for MemoryLayer {
     }
 
     async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
-        self.0.group_send(group, message)
+        self.0.group_send(group, &message)
     }
 
     async fn flush(&self) -> Result<()> {

@@ -131,7 +131,7 @@ impl Registry {
             return Ok(self.channels.with_existing(name, act));
         }
         let make = || {
-            let permit = Some(self.permit()?);
+            let permit = Some(self.permit(name)?);
             Ok(Channel::new(self.inbox(name, self.config.capacity_of(name), self.config.channel_bytes), permit))
         };
         self.channels.with(name, make, act).map(Some)
@@ -147,10 +147,12 @@ impl Registry {
         Inbox::new(name.clone(), capacity, bytes, Arc::clone(&self.counters.expired))
     }
 
-    pub(super) fn permit(&self) -> Result<Permit> {
+    /// What keeping something for a channel that nobody owns takes.
+    pub(super) fn permit(&self, channel: &ChannelName) -> Result<Permit> {
         let max = self.config.max_unowned;
         Permit::take(&self.counters, max).ok_or_else(|| {
-            let text = format!("the layer keeps {max} names of channels that nobody owns, which is its bound");
+            let text =
+                format!("no room for channel {channel}: the layer keeps at most {max} names that no mailbox owns");
             Error::new(ErrorKind::ChannelFull, text)
         })
     }

@@ -160,7 +160,7 @@ fn put_text(writer: &mut MapWriter, key: &str, text: Option<&str>) {
 impl Recover {
     fn read(raw: &Raw<'_>) -> Option<Self> {
         let (mut epoch, mut offset) = (None, None);
-        raw.entries(MAX_DEPTH, |key, value| match key {
+        raw.entries(MAX_DEPTH, &mut |key, value| match key {
             "epoch" => epoch = text(&value),
             "offset" => offset = value.uint(),
             _ => {}

@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
         // No frame of ours has more fields, so this is the only allocation.
         let mut fields = Fields { found: Vec::with_capacity(8) };
         let frame = Raw::whole(encoding, bytes);
-        let read = frame.entries(MAX_DEPTH, |key, raw| {
+        let read = frame.entries(MAX_DEPTH, &mut |key, raw| {
             if let Some(&name) = known.iter().find(|&&name| name == key) {
                 fields.found.retain(|(found, _)| *found != name);
                 fields.found.push((name, raw));
@@ -84,8 +84,7 @@ impl<'a> Fields<'a> {
 
     /// A field that must be there, as `read` takes it; `what` says what it should have been.
     fn need<T>(&self, name: &str, what: &str, read: impl FnOnce(&Raw<'a>) -> Option<T>) -> Result<T, FrameError> {
-        self.want(name, what, read)?
-            .ok_or_else(|| self.fail(ErrorCode::BAD_REQUEST, format!("{name:?} is missing: it must be {what}")))
+        self.want(name, what, read)?.ok_or_else(|| self.wrong(name, " is missing: it must be ", what))
     }
 
     /// A field that may be absent, but must be right where it is there.
@@ -95,11 +94,15 @@ impl<'a> Fields<'a> {
         what: &str,
         read: impl FnOnce(&Raw<'a>) -> Option<T>,
     ) -> Result<Option<T>, FrameError> {
-        match self.get(name).map(read) {
-            None => Ok(None),
-            Some(Some(value)) => Ok(Some(value)),
-            Some(None) => Err(self.fail(ErrorCode::BAD_REQUEST, format!("{name:?} must be {what}"))),
-        }
+        let Some(raw) = self.get(name) else { return Ok(None) };
+        let value = read(raw);
+        if value.is_none() { Err(self.wrong(name, " must be ", what)) } else { Ok(value) }
+    }
+
+    /// Apart from its callers, which exist once for each type of field.
+    #[cold]
+    fn wrong(&self, name: &str, how: &str, what: &str) -> FrameError {
+        self.fail(ErrorCode::BAD_REQUEST, ["\"", name, "\"", how, what].concat())
     }
 
     fn text(&self, name: &str) -> Result<String, FrameError> {

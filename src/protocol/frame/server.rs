@@ -248,7 +248,7 @@ impl Welcome {
     fn read(fields: &Fields<'_>) -> Result<Self, FrameError> {
         let (mut frame_limit, mut group_limit) = (None, None);
         if let Some(limits) = fields.get("limits") {
-            let read = limits.entries(MAX_DEPTH, |key, value| match key {
+            let read = limits.entries(MAX_DEPTH, &mut |key, value| match key {
                 "frame" => frame_limit = value.uint(),
                 "groups" => group_limit = value.uint(),
                 _ => {}
@@ -323,7 +323,7 @@ fn read_messages(raw: &Raw<'_>) -> Option<Vec<(Message, u64)>> {
 
 fn read_message(raw: &Raw<'_>) -> Option<(Message, u64)> {
     let (mut message, mut offset) = (None, None);
-    raw.entries(MAX_DEPTH, |key, value| match key {
+    raw.entries(MAX_DEPTH, &mut |key, value| match key {
         "message" => message = value.message(),
         "offset" => offset = value.uint(),
         _ => {}

@@ -2,161 +2,20 @@
 //! speaks PROTOCOL.md frame by frame, so each test says what the other side does and when.
 #![cfg(not(target_family = "wasm"))]
 
+mod gateway;
+
 use std::time::Duration;
 
-use bytes::Bytes;
 use channel_layers::client::{Client, ClientConfig, GroupState, State, TokenProvider};
 use channel_layers::protocol::{
-    ClientFrame, CloseCode, CloseReason, Encoding, ErrorCode, GroupCode, Joined, Recover, ServerFrame, Target, Welcome,
+    ClientFrame, CloseCode, CloseReason, Encoding, ErrorCode, GroupCode, Joined, Recover, ServerFrame, Target,
 };
 use channel_layers::{ChannelName, ErrorKind, GroupName, Message, message};
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::net::{TcpListener, TcpStream};
+use futures_util::{FutureExt, StreamExt};
+use gateway::{Gateway, PATIENCE, welcome};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message as WsMessage;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-/// Longer than any test waits for anything that happens.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A gateway played by the test.
-struct Gateway {
-    listener: TcpListener,
-}
-
-impl Gateway {
-    async fn new() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.listener.local_addr().unwrap())
-    }
-
-    fn client(&self, config: ClientConfig) -> Client {
-        Client::connect(&self.url(), config).unwrap()
-    }
-
-    /// The next connection, before `connect`.
-    async fn accept(&self) -> Connection {
-        let (stream, _) = timeout(PATIENCE, self.listener.accept()).await.expect("a connection").unwrap();
-        let mut encoding = None;
-        let negotiate = |request: &Request, mut response: Response| {
-            assert_eq!(request.uri().path(), "/ws");
-            let offered = request.headers()["sec-websocket-protocol"].clone();
-            encoding = Encoding::from_subprotocol(offered.to_str().unwrap());
-            response.headers_mut().insert("sec-websocket-protocol", offered);
-            Ok(response)
-        };
-        let socket = accept_hdr_async(stream, negotiate).await.unwrap();
-        Connection { socket, encoding: encoding.expect("a known subprotocol") }
-    }
-
-    /// The next connection, welcomed.
-    async fn welcome(&self) -> Connection {
-        let mut connection = self.accept().await;
-        connection.welcome(None).await;
-        connection
-    }
-}
-
-struct Connection {
-    socket: WebSocketStream<TcpStream>,
-    encoding: Encoding,
-}
-
-impl Connection {
-    /// The next frame, or nothing once the client has closed.
-    async fn next(&mut self) -> Option<ClientFrame> {
-        loop {
-            let message = timeout(PATIENCE, self.socket.next()).await.expect("a frame");
-            let bytes: Bytes = match message {
-                Some(Ok(WsMessage::Text(text))) if self.encoding == Encoding::Json => text.into(),
-                Some(Ok(WsMessage::Binary(bytes))) if self.encoding == Encoding::Msgpack => bytes,
-                // The library answers pings and close frames with the next read.
-                Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Close(_))) => continue,
-                Some(Err(_)) | None => return None,
-                Some(Ok(other)) => panic!("not a frame in {:?}: {other:?}", self.encoding),
-            };
-            return Some(ClientFrame::decode(self.encoding, &bytes).unwrap());
-        }
-    }
-
-    async fn frame(&mut self) -> ClientFrame {
-        self.next().await.expect("the client is connected")
-    }
-
-    async fn send(&mut self, frame: ServerFrame) {
-        let bytes = frame.encode(self.encoding);
-        self.socket
-            .send(match self.encoding {
-                Encoding::Json => WsMessage::Text(bytes.try_into().unwrap()),
-                Encoding::Msgpack => WsMessage::Binary(bytes),
-            })
-            .await
-            .unwrap();
-    }
-
-    /// Takes `connect`, welcomes, and gives the token.
-    async fn welcome(&mut self, expires: Option<Duration>) -> Option<String> {
-        let ClientFrame::Connect { id, token, .. } = self.frame().await else { panic!("connect comes first") };
-        self.send(ServerFrame::Welcome(welcome(id, expires))).await;
-        token
-    }
-
-    async fn ok(&mut self, id: u64) {
-        self.send(ServerFrame::Ok { id, group: None, joined: None, expires: None }).await;
-    }
-
-    async fn error(&mut self, id: u64, code: ErrorCode) {
-        let (reason, temporary) = ("so it is".into(), code.is_temporary());
-        self.send(ServerFrame::Error { id: Some(id), code, reason, temporary, retry_after: None }).await;
-    }
-
-    /// Takes a `group_add` and agrees.
-    async fn add(&mut self, expected: &str) -> Option<Recover> {
-        let ClientFrame::GroupAdd { id, group, recover } = self.frame().await else { panic!("group_add is next") };
-        assert_eq!(group, expected);
-        self.ok(id).await;
-        recover
-    }
-
-    /// Takes a `group_send` and agrees.
-    async fn group_send(&mut self) -> Message {
-        let ClientFrame::GroupSend { id, message, .. } = self.frame().await else { panic!("group_send is next") };
-        self.ok(id.unwrap()).await;
-        message
-    }
-
-    async fn message(&mut self, group: &str, message: Message, offset: Option<u64>) {
-        let target = Target::Group(GroupName::new(group).unwrap());
-        self.send(ServerFrame::Message { target, message, offset }).await;
-    }
-
-    async fn close(mut self, code: CloseCode, reason: &CloseReason) {
-        let reason = reason.to_text().into();
-        self.socket.close(Some(CloseFrame { code: code.0.into(), reason })).await.unwrap();
-        while let Some(Ok(_)) = self.socket.next().await {}
-    }
-}
-
-fn welcome(id: u64, expires: Option<Duration>) -> Welcome {
-    Welcome {
-        id,
-        channel: ChannelName::new("specific.a!b").unwrap(),
-        user: Some("ada".into()),
-        ping: Duration::from_secs(25),
-        pong: Duration::from_secs(8),
-        expires,
-        frame_limit: 1_000,
-        group_limit: 100,
-        version: "test".into(),
-    }
-}
-
-/// What `with` does with a deadline, so that a defect shows as a failure and not as a hang.
+/// The future's output, with a deadline so that a defect shows as a failure and not as a hang.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} did not happen"))
 }
