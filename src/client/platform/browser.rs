@@ -37,8 +37,9 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn open(url: &str, encoding: Encoding) -> Self {
-        let parts =
-            WebSocket::new_with_str(url, encoding.spoken().subprotocol()).map_err(|error| text(&error)).and_then(|socket| {
+        let parts = WebSocket::new_with_str(url, encoding.spoken().subprotocol())
+            .map_err(|error| text(&error))
+            .and_then(|socket| {
                 let receiver = Receiver::try_from(socket.clone()).map_err(|error| error.to_string())?;
                 Ok((socket, receiver))
             });
