@@ -2,7 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 use channel_layers::layer::conformance::{Factory, Settings};
-use channel_layers::layer::{MemoryConfig, MemoryLayer};
+use channel_layers::layer::{Layer, MemoryConfig, MemoryLayer};
 
 /// The memory layer, whose time is tokio's.
 struct Memory;
@@ -30,3 +30,23 @@ impl Factory for Memory {
 }
 
 channel_layers::conformance!(memory, Memory, (start_paused = true));
+
+/// The choice at run time, which must pass every verb on.
+struct AnyLayer;
+
+impl Factory for AnyLayer {
+    type Layer = Layer;
+
+    async fn layer(&self, settings: Settings) -> Layer {
+        Layer::memory(config(settings))
+    }
+
+    fn held(&self, layer: &Layer) -> Option<usize> {
+        match layer {
+            Layer::Memory(layer) => Memory.held(layer),
+            _ => None,
+        }
+    }
+}
+
+channel_layers::conformance!(any_layer, AnyLayer, (start_paused = true));

@@ -19,7 +19,6 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::Stream as _;
 use tokio::time::Sleep;
 
 use super::auth::{Credentials, Identity};
@@ -136,46 +135,39 @@ impl<L: ChannelLayer> Connection<L> {
             Poll::Ready(flushed) => flushed?,
         }
         self.answers = 0;
-        let mut bytes = 0;
+        let (mut frames, mut bytes) = (0, 0);
         while bytes < BATCH && self.closing.is_none() {
-            match self.queued.poll_pop(cx) {
-                Poll::Ready(Some(item)) => bytes += self.write_item(cx, item)?,
-                Poll::Ready(None) | Poll::Pending => break,
-            }
+            let Some(item) = self.poll_item(cx) else { break };
+            bytes += self.write_item(cx, item)?;
+            frames += 1;
         }
-        bytes += self.write_direct(cx, bytes)?;
-        if bytes == 0 {
-            return Ok(false);
-        }
+        self.shared.counters.frames_out.add(frames);
         match self.socket.poll_flush(cx) {
             Poll::Pending => Ok(false),
-            Poll::Ready(flushed) => flushed.map(|()| true),
+            Poll::Ready(flushed) => flushed.map(|()| bytes >= BATCH),
         }
     }
 
-    /// Takes what was sent to the connection's own channel.
-    fn write_direct(&mut self, cx: &mut Context<'_>, already: usize) -> Result<usize, Gone> {
-        let mut bytes = 0;
-        while already + bytes < BATCH {
-            let Some((mailbox, _)) = &mut self.channel else { break };
-            let Poll::Ready(Some(message)) = Pin::new(&mut *mailbox).poll_next(cx) else { break };
-            let target = Target::Channel(mailbox.channel().clone());
-            bytes += self.write_item(cx, Item::Message(Delivery::new(target, message)))?;
+    /// The next of what waits: from the queue, or what was sent to the connection's own channel.
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<Item> {
+        if let Poll::Ready(Some(item)) = self.queued.poll_pop(cx) {
+            return Some(item);
         }
-        Ok(bytes)
+        let (mailbox, _) = self.channel.as_mut()?;
+        let Poll::Ready(Ok(message)) = mailbox.poll_recv(cx) else { return None };
+        Some(Item::Message(Delivery::new(Target::Channel(mailbox.channel().clone()), message)))
     }
 
     fn write_item(&mut self, cx: &mut Context<'_>, item: Item) -> Result<usize, Gone> {
         match item {
             Item::Message(delivery) => self.feed(cx, delivery.frame(self.session.encoding()).clone()),
-            Item::Frame(frame) => self.feed(cx, frame),
+            Item::Frame(frame) => self.feed(cx, *frame),
             Item::Lost(id, code) => self.lose(cx, id, code).map(|()| 1),
         }
     }
 
     fn feed(&mut self, cx: &mut Context<'_>, frame: Bytes) -> Result<usize, Gone> {
         let size = frame.len();
-        self.shared.counters.frames_out.add(1);
         self.socket.feed(cx, FrameKind::of(self.session.encoding()), frame)?;
         Ok(size)
     }
@@ -249,6 +241,7 @@ impl<L: ChannelLayer> Connection<L> {
         match self.session.handle(input, now()) {
             Effect::None => Ok(()),
             Effect::Write(frame) => {
+                self.shared.counters.frames_out.add(1);
                 self.answers += self.feed(cx, frame)?;
                 Ok(())
             }
@@ -269,7 +262,7 @@ impl<L: ChannelLayer> Connection<L> {
         match self.session.handle(Input::Done(Outcome::Done), now()) {
             Effect::Write(frame) => {
                 let size = frame.len();
-                self.outbox.put(Item::Frame(frame), size);
+                self.outbox.put(Item::Frame(Box::new(frame)), size);
                 Ok(())
             }
             Effect::Close(code, reason) => self.close(cx, code, &reason),

@@ -1,8 +1,9 @@
 //! The members of a room: a slab, so that joining and leaving cost the same in a room of ten and of a million.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use super::outbox::{Delivery, Item, Outbox};
+use super::outbox::{Delivery, Item, Outbox, Refusal};
 use super::stats::Counters;
 use crate::protocol::GroupCode;
 
@@ -63,37 +64,47 @@ impl Members {
         self.lock().used
     }
 
-    /// Queues a message for the members in `count` slots from `from` on; returns where to go on, if there are more.
+    /// Queues messages for the members in `count` slots from `from` on; returns where to go on, if there are more.
     pub(crate) fn deliver(
         &self,
-        delivery: &Arc<Delivery>,
+        batch: &[Arc<Delivery>],
         from: usize,
         count: usize,
         counters: &Counters,
     ) -> Option<usize> {
-        let slab = self.lock();
+        let (mut wakers, mut overflowed) = (Vec::with_capacity(count), Vec::new());
         let (mut delivered, mut dropped) = (0, 0);
-        for slot in slab.slots.iter().skip(from).take(count) {
-            if let Slot::Member { outbox, .. } = slot {
-                if outbox.deliver(delivery) {
-                    delivered += 1;
-                } else {
-                    dropped += 1;
+        let slab = self.lock();
+        for outbox in slab.slots.iter().skip(from).take(count).filter_map(Slot::outbox) {
+            for delivery in batch {
+                match outbox.deliver(delivery) {
+                    Ok(waker) => {
+                        delivered += 1;
+                        wakers.extend(waker);
+                    }
+                    Err(refusal) => {
+                        dropped += 1;
+                        overflowed.extend((refusal == Refusal::Full).then(|| outbox.clone()));
+                    }
                 }
             }
         }
+        let next = Some(from + count).filter(|&next| next < slab.slots.len());
+        drop(slab);
+        wakers.into_iter().for_each(Waker::wake);
+        overflowed.iter().for_each(|outbox: &Arc<Outbox>| outbox.overflow());
         counters.deliveries.add(delivered);
         counters.dropped_slow.add(dropped);
-        Some(from + count).filter(|&next| next < slab.slots.len())
+        next
     }
 
     /// Ends the room: every member is told, and nobody can come in any more.
     pub(crate) fn expel(&self, code: GroupCode) {
         let mut slab = self.lock();
-        slab.ended = true;
-        slab.used = 0;
-        slab.free = None;
-        for slot in std::mem::take(&mut slab.slots) {
+        let slots = std::mem::take(&mut slab.slots);
+        *slab = Slab { ended: true, ..Slab::default() };
+        drop(slab);
+        for slot in slots {
             if let Slot::Member { id, outbox } = slot {
                 outbox.put(Item::Lost(id, code), size_of::<Item>());
             }
@@ -107,6 +118,13 @@ impl Members {
 }
 
 impl Slot {
+    fn outbox(&self) -> Option<&Arc<Outbox>> {
+        match self {
+            Slot::Member { outbox, .. } => Some(outbox),
+            Slot::Free { .. } => None,
+        }
+    }
+
     fn is(&self, number: u64) -> bool {
         matches!(self, Slot::Member { id, .. } if *id == number)
     }

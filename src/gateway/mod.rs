@@ -170,7 +170,12 @@ impl<L: ChannelLayer> Gateway<L> {
         &self.0.layer
     }
 
-    fn check_listener(&self, listener: &TcpListener) -> Result<()> {
+    /// Whether [`serve`](Self::serve) would serve on this listener: for programs that announce their address first.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub fn check_listener(&self, listener: &TcpListener) -> Result<()> {
         let address = listener
             .local_addr()
             .map_err(|e| Error::new(ErrorKind::Io, format!("the listener has no address: {e}")).with_source(e))?;

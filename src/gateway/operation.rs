@@ -70,9 +70,13 @@ impl<L: ChannelLayer> Shared<L> {
             }
             Operation::Refresh { token } => {
                 let credentials = Credentials { token: Some(token), ..Credentials::default() };
-                let identity = may.connect(&credentials).await.map_err(failed)?;
-                let outcome = Outcome::Refreshed { expires: identity.expires };
-                Ok(Finished { outcome, gained: Gained::Identity(Arc::new(identity)) })
+                let fresh = may.connect(&credentials).await.map_err(failed)?;
+                if fresh.user != identity.user {
+                    let reason = "the fresh token is another user's".into();
+                    return Err(Outcome::Failed(ErrorCode::PERMISSION_DENIED, reason));
+                }
+                let outcome = Outcome::Refreshed { expires: fresh.expires };
+                Ok(Finished { outcome, gained: Gained::Identity(Arc::new(fresh)) })
             }
             Operation::Join(group) => {
                 may.join(&identity, &group).await.map_err(failed)?;

@@ -49,7 +49,7 @@ pub(crate) enum Item {
     /// A message.
     Message(Arc<Delivery>),
     /// An answer that must not overtake the messages before it.
-    Frame(Bytes),
+    Frame(Box<Bytes>),
     /// The membership with this number is over.
     Lost(u64, GroupCode),
 }
@@ -62,6 +62,15 @@ pub(crate) struct Outbox {
     /// Milliseconds that a shutdown asks the client to stay away.
     retry_after: AtomicU32,
     waker: AtomicWaker,
+}
+
+/// Why a message was not queued.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Refusal {
+    /// The client is at its bound; [`Outbox::overflow`] is due.
+    Full,
+    /// It was, or the connection is closing.
+    Closed,
 }
 
 const OVERFLOW: u8 = 1;
@@ -86,23 +95,27 @@ impl Outbox {
         }
     }
 
-    /// Queues a message; false when the client takes no more.
-    pub(crate) fn deliver(&self, delivery: &Arc<Delivery>) -> bool {
-        self.put(Item::Message(delivery.clone()), delivery.size())
+    /// Queues a message and returns whom to wake, once the caller holds no lock: a waker may own a task that owns a
+    /// membership, whose end takes that lock.
+    pub(crate) fn deliver(&self, delivery: &Arc<Delivery>) -> Result<Option<Waker>, Refusal> {
+        match self.queue.push_unwoken(Item::Message(delivery.clone()), delivery.size()) {
+            Ok(waker) => Ok(waker),
+            Err(Refused::Full(_)) => Err(Refusal::Full),
+            Err(Refused::Closed(_)) => Err(Refusal::Closed),
+        }
     }
 
     /// Queues anything else.
-    pub(crate) fn put(&self, item: Item, bytes: usize) -> bool {
-        match self.queue.push(item, bytes) {
-            Ok(()) => true,
-            Err(Refused::Full(_)) => {
-                // From here on the client has a hole, so nothing more is queued for it.
-                self.queue.close();
-                self.raise(OVERFLOW);
-                false
-            }
-            Err(Refused::Closed(_)) => false,
+    pub(crate) fn put(&self, item: Item, bytes: usize) {
+        if let Err(Refused::Full(_)) = self.queue.push(item, bytes) {
+            self.overflow();
         }
+    }
+
+    /// The client has missed something: nothing more is queued for it, and its connection closes.
+    pub(crate) fn overflow(&self) {
+        self.queue.close();
+        self.raise(OVERFLOW);
     }
 
     /// Asks the connection to close.

@@ -41,6 +41,8 @@ pub(crate) struct Socket {
     context: WebSocketContext,
     /// Something was queued since the last complete flush.
     dirty: bool,
+    /// The last read found nothing, so nothing that came in is left in the buffer.
+    starved: bool,
     closing: Closing,
 }
 
@@ -88,11 +90,16 @@ impl Socket {
             .max_message_size(Some(frame_limit))
             .max_frame_size(Some(frame_limit));
         let context = WebSocketContext::from_partially_read(read, Role::Server, Some(config));
-        Self { stream, context, dirty: false, closing: Closing::Handshake }
+        Self { stream, context, dirty: false, starved: false, closing: Closing::Handshake }
     }
 
     /// Waits for the next message. After anything but a frame or a control frame, no more can be read.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        // Every wake-up asks here, mostly in vain: a look at the readiness is cheaper than preparing a read.
+        if self.starved && self.stream.poll_readable(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.starved = false;
         let mut io = Io { stream: &mut self.stream, cx };
         Poll::Ready(match self.context.read(&mut io) {
             Ok(Message::Text(text)) => Incoming::Frame(FrameKind::Text, text.into()),
@@ -105,7 +112,10 @@ impl Socket {
                 self.dirty = true;
                 Incoming::Closed
             }
-            Err(Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+            Err(Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
+                self.starved = true;
+                return Poll::Pending;
+            }
             Err(e) => {
                 self.closing = Closing::Ending;
                 violation(&e)
@@ -183,6 +193,16 @@ impl Socket {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 _ => return Poll::Ready(()),
             }
+        }
+    }
+}
+
+impl Stream {
+    /// Ready when a read may find something, where that can be known without reading.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Stream::Tcp(stream) => stream.poll_read_ready(cx).map(|_| ()),
+            Stream::Other(_) => Poll::Ready(()),
         }
     }
 }

@@ -135,7 +135,8 @@ fn open<L: ChannelLayer>(
 /// and write.
 fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.into()),
+        // Copied, mostly nothing: taken over it would keep the HTTP server's whole buffer for the connection's life.
+        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => (Stream::Other(TokioIo::new(upgraded)), Vec::new()),
     }
 }

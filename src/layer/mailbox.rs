@@ -315,7 +315,9 @@ impl MailboxSender {
             Ok(()) => Ok(()),
             Err(Refused::Closed(_)) => Err(inbox.closed()),
             Err(Refused::Full(_)) => {
-                Err(Error::new(ErrorKind::ChannelFull, format!("channel {} is at its capacity", inbox.name)))
+                let (name, capacity) = (&inbox.name, inbox.queue.max_items());
+                let text = format!("channel {name} is full: its capacity is {capacity} messages, or so many bytes");
+                Err(Error::new(ErrorKind::ChannelFull, text))
             }
         }
     }

@@ -212,12 +212,8 @@ fn to_json(bytes: &[u8]) -> Bytes {
 }
 
 fn to_msgpack(bytes: &[u8]) -> Bytes {
-    let text = std::str::from_utf8(bytes).expect("JSON was checked to be UTF-8 when the message was made");
-    let mut counts = Counts::default();
-    json::read(text, &mut counts).expect("a message's bytes were checked when it was made");
-    let mut writer = msgpack::Writer::new(counts.into_vec());
-    json::read(text, &mut writer).expect("a message's bytes were checked when it was made");
-    writer.into_bytes().into()
+    msgpack::from_json(std::str::from_utf8(bytes).expect("JSON was checked to be UTF-8 when the message was made"))
+        .into()
 }
 
 /// Makes a message of a tree.

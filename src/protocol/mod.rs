@@ -16,6 +16,7 @@ mod frame;
 mod json;
 mod macros;
 mod message;
+#[cfg_attr(all(feature = "npm", not(feature = "msgpack")), path = "msgpack_absent.rs")]
 mod msgpack;
 mod name;
 mod raw;

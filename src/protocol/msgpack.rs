@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::MAX_DEPTH;
-use super::event::{Check, Visitor};
-use super::json::Fault;
+use super::event::{Check, Counts, Visitor};
+use super::json::{self, Fault};
 use super::value::{Builder, Value};
 
 /// Reads one value that fills `bytes`.
@@ -65,6 +65,15 @@ pub(super) fn value(bytes: &[u8]) -> Option<Value> {
     let mut reader = Reader { bytes, at: 0 };
     reader.value(&mut builder, MAX_DEPTH).and_then(|()| reader.end()).ok()?;
     Some(builder.into_value())
+}
+
+/// Rewrites the JSON map that fills `text`, which was checked before.
+pub(super) fn from_json(text: &str) -> Vec<u8> {
+    let mut counts = Counts::default();
+    json::read(text, &mut counts).expect("a message's bytes were checked when it was made");
+    let mut writer = Writer::new(counts.into_vec());
+    json::read(text, &mut writer).expect("a message's bytes were checked when it was made");
+    writer.into_bytes()
 }
 
 struct Reader<'a> {
@@ -188,7 +197,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes events as MessagePack. Needs to know how many children each list and map has, in the order in which they
-/// open ([`Counts`](super::event::Counts)).
+/// open ([`Counts`]).
 pub(super) struct Writer {
     out: Vec<u8>,
     counts: std::vec::IntoIter<u32>,

@@ -1,29 +1,62 @@
-//! `channel-layers serve`.
+//! `channel-layers serve`: the gateway on the in-memory layer.
+
 use channel_layers::gateway::{Gateway, GatewayConfig};
 use channel_layers::layer::Layer;
+use tokio::net::TcpListener;
 
-/// Serves the gateway.
+use crate::demo_page;
+use crate::failure::Failure;
+
+/// Serve the gateway on the in-memory layer, until interrupted or terminated.
+///
+/// Prints `listening on http://HOST:PORT` when it is ready.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:8000")]
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     listen: String,
-    /// Serve anonymous clients.
+
+    /// Serve the chat page at `/`, which makes the address the place to try things.
+    #[arg(long)]
+    demo: bool,
+
+    /// Let other machines in, although everybody may join and send to everything.
     #[arg(long)]
     allow_anonymous: bool,
 }
 
 impl Serve {
-    pub(crate) async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
-        let gateway =
-            Gateway::new(Layer::default(), GatewayConfig::default().with_allow_anonymous(self.allow_anonymous));
-        let listener = tokio::net::TcpListener::bind(&self.listen).await?;
-        println!("listening on http://{}", listener.local_addr()?);
-        gateway
-            .serve(listener, async {
-                let _ = tokio::signal::ctrl_c().await;
-            })
-            .await?;
-        Ok(())
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let config = GatewayConfig::default().with_allow_anonymous(self.allow_anonymous);
+        let gateway = Gateway::new(Layer::default(), config);
+        let router = match self.demo {
+            true => gateway.router().merge(demo_page::router()?),
+            false => gateway.router(),
+        };
+        let stop = stop_signal()?;
+        let listener = TcpListener::bind(&self.listen).await.map_err(|e| {
+            let remedy = "name another place with --listen, such as --listen 127.0.0.1:0";
+            Failure::usage(format!("cannot listen on {}: {e}; {remedy}", self.listen))
+        })?;
+        gateway.check_listener(&listener).map_err(|e| Failure::of(&e, &self.listen))?;
+        let address =
+            listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
+        println!("listening on http://{address}");
+        gateway.serve_router(listener, router, stop).await.map_err(|e| Failure::of(&e, &self.listen))
     }
+}
+
+/// Ready when the process is asked to end. Takes effect at once, so that a signal right after the start counts.
+#[cfg(unix)]
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let listen = |kind| signal(kind).map_err(|e| Failure::failed(format!("cannot listen for signals: {e}")));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -177,7 +177,7 @@ pub async fn members_agree_on_the_order(factory: &impl Factory) -> Result<()> {
                     layer.group_send(&members, numbered(sender * 10 + number)).await?;
                     tokio::task::yield_now().await;
                 }
-                crate::Result::Ok(())
+                Ok::<_, crate::Error>(())
             })
         })
         .collect();

@@ -62,6 +62,9 @@ impl Channel {
 impl Entry for Channel {
     type Name = ChannelName;
 
+    /// Messages expire without anybody's doing.
+    const SWEPT: bool = true;
+
     fn name(&self) -> &ChannelName {
         &self.inbox.name
     }

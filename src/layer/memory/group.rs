@@ -60,11 +60,13 @@ impl Group {
 impl Entry for Group {
     type Name = GroupName;
 
+    /// The last member takes the group out of the table as it leaves.
+    const SWEPT: bool = false;
+
     fn name(&self) -> &GroupName {
         &self.name
     }
 
-    /// The last member takes the group out of the table as it leaves.
     fn is_unused(&self) -> bool {
         false
     }

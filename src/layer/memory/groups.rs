@@ -117,7 +117,7 @@ impl Registry {
 
     /// Looks at a few memberships of some group.
     fn look(&self, near: &GroupName) {
-        let Some(group) = self.groups.any_near(near) else { return };
+        let Some(group) = self.groups.next(near) else { return };
         let now = Instant::now();
         let ended = group.try_members().map(|mut members| members.look(LOOK, now));
         self.end_memberships(group.name(), ended.unwrap_or_default(), now);

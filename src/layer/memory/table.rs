@@ -3,8 +3,8 @@
 //! What must stay true: the lock of a shard is held for one look-up and a few instructions, never across an await and
 //! never while another shard's is taken; whatever is done to an entry through [`Table::with`] has ended before the
 //! entry can be removed. Besides the map, a shard has its entries in a row, and a cursor moves over them: every visit
-//! to the shard looks at one more entry, and drops it if nobody uses it. So each entry is looked at once in as many
-//! visits as there are entries, and no verb pays for more than one.
+//! to the shard looks at one more entry. So each entry is looked at once in as many visits as there are entries, and no
+//! verb pays for more than one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -21,6 +21,9 @@ const SMALL: usize = 64;
 /// Something that is kept by name.
 pub(super) trait Entry {
     type Name: Clone + Eq + Hash + std::fmt::Debug;
+
+    /// Whether unused entries are looked for; otherwise whoever leaves one unused removes it.
+    const SWEPT: bool;
 
     fn name(&self) -> &Self::Name;
 
@@ -57,7 +60,9 @@ impl<V: Entry> Table<V> {
         act: impl FnOnce(&Arc<V>) -> R,
     ) -> Result<R> {
         let mut shard = self.shard(name);
-        shard.visit();
+        if V::SWEPT {
+            shard.visit();
+        }
         let place = match shard.places.get(name) {
             Some(place) => *place,
             None if shard.closed => return Err(closed()),
@@ -73,10 +78,10 @@ impl<V: Entry> Table<V> {
         Some(act(&shard.row[place]))
     }
 
-    /// Some entry of the shard that a name is in, another one each time.
-    pub(super) fn any_near(&self, name: &V::Name) -> Option<Arc<V>> {
-        let mut shard = self.shard(name);
-        shard.visit();
+    /// Some entry of the shard that a name is in: the next one each time.
+    pub(super) fn next(&self, near: &V::Name) -> Option<Arc<V>> {
+        let mut shard = self.shard(near);
+        shard.cursor = if shard.cursor + 1 < shard.row.len() { shard.cursor + 1 } else { 0 };
         shard.row.get(shard.cursor).cloned()
     }
 

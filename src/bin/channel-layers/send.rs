@@ -1,0 +1,113 @@
+//! `channel-layers group-send` and `channel-layers send`.
+
+use std::io::Read;
+
+use channel_layers::client::{Client, ClientConfig};
+use channel_layers::{ChannelName, GroupName, Message};
+
+use crate::failure::Failure;
+use crate::post::post;
+
+/// Where to send, shared by both commands.
+#[derive(Debug, clap::Args)]
+struct Gateway {
+    /// The gateway: http://HOST:PORT to post the message, or ws://HOST:PORT/ws to send it as a client does.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    to: String,
+}
+
+/// Send a message to every member of a group.
+///
+/// Example: channel-layers group-send chat.lobby '{"type": "chat.message", "text": "hello"}'
+#[derive(Debug, clap::Args)]
+pub(crate) struct GroupSend {
+    /// The group's name.
+    group: String,
+    /// The message, a JSON map; `-` reads it from standard input.
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    message: String,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+/// Send a message to one channel: a connection's own, or a worker's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    /// The channel's name.
+    channel: String,
+    /// The message, a JSON map; `-` reads it from standard input.
+    #[arg(value_name = "JSON", allow_hyphen_values = true)]
+    message: String,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+impl GroupSend {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let Gateway { to } = &self.gateway;
+        let group = GroupName::new(&self.group).map_err(|e| Failure::of(&e, to))?;
+        let message = read(self.message)?;
+        if !is_websocket(to)? {
+            let path = format!("/api/groups/{group}/messages");
+            return post(to, &path, &message).await.map(report);
+        }
+        let client = connect(to)?;
+        let sent = match client.group(&group) {
+            Ok(group) => group.send(message).await,
+            Err(e) => Err(e),
+        };
+        finish(&client, sent, to).await
+    }
+}
+
+impl Send {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let Gateway { to } = &self.gateway;
+        let channel = ChannelName::new(&self.channel).map_err(|e| Failure::of(&e, to))?;
+        let message = read(self.message)?;
+        if !is_websocket(to)? {
+            // Of the characters of a channel name, `!` is the only one that some shells and proxies would touch.
+            let path = format!("/api/channels/{}/messages", channel.as_str().replace('!', "%21"));
+            return post(to, &path, &message).await.map(report);
+        }
+        let client = connect(to)?;
+        let sent = client.send(&channel, message).await;
+        finish(&client, sent, to).await
+    }
+}
+
+fn report(local: u64) {
+    tracing::info!(local, "sent: {local} connections of this gateway were in reach");
+}
+
+fn read(message: String) -> Result<Message, Failure> {
+    let text = match message.as_str() {
+        "-" => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|e| Failure::usage(format!("standard input cannot be read: {e}")))?;
+            text
+        }
+        _ => message,
+    };
+    let example = r#"write a JSON map, such as '{"type": "chat.message", "text": "hello"}'"#;
+    Message::from_json(text).map_err(|e| Failure::usage(format!("{e}; {example}")))
+}
+
+/// Whether an address is that of a WebSocket; otherwise it is one to post to.
+fn is_websocket(url: &str) -> Result<bool, Failure> {
+    match url.split_once("://") {
+        Some(("ws", _)) => Ok(true),
+        Some(("http", _)) => Ok(false),
+        _ => Err(Failure::usage(format!("{url} is no gateway's address: write http://HOST:PORT or ws://HOST:PORT/ws"))),
+    }
+}
+
+fn connect(url: &str) -> Result<Client, Failure> {
+    Client::connect(url, ClientConfig::default()).map_err(|e| Failure::of(&e, url))
+}
+
+async fn finish(client: &Client, sent: channel_layers::Result<()>, url: &str) -> Result<(), Failure> {
+    client.close().await;
+    sent.map_err(|e| Failure::of(&e, url))
+}

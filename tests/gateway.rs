@@ -1,0 +1,15 @@
+//! The gateway over real sockets, spoken to by a client that need not behave.
+#![cfg(not(target_family = "wasm"))]
+
+mod support;
+
+mod gateway {
+    mod authorizer;
+    mod close_codes;
+    mod delivery;
+    mod error_codes;
+    mod framing;
+    mod handshake;
+    mod http;
+    mod shutdown;
+}
