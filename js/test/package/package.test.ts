@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('holds every file that the manifest names, and the licences of the project', async () => {
-  const named = JSON.stringify(manifest.exports).match(/\.\/[\w./-]+/g) ?? [];
-  const paths = named.map((path) => path.slice(2)).filter((path) => path !== 'slim');
+  const named = JSON.stringify(manifest).matchAll(/:"\.\/([\w./-]+)"/g);
+  const paths = [...named].map(([, path]) => path);
   const licences = (await readdir(resolve(js, '..'))).filter((name) => name.startsWith('LICENSE'));
   expect(tarball.files).toEqual(expect.arrayContaining([...paths, ...licences, 'README.md']));
 });
