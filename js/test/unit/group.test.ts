@@ -174,12 +174,15 @@ describe('membership', () => {
     expect(told).toEqual([{ state: 'discarded', code: 103, reason: 'members only' }]);
   });
 
-  it('with a bad name is refused', async () => {
+  it('with a bad name is refused, and told once', async () => {
     const { client, core } = await open();
-    client.on('error', () => undefined);
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
     core.refuse = { code: 5, name: 'invalid_name', message: 'a group name is …', temporary: false };
-    expect(client.group('no such').state).toBe('discarded');
     await expect(client.join('no such')).rejects.toMatchObject({ code: 5, name: 'invalid_name' });
+    expect(errors).toEqual([]);
+    expect(client.group('no such').state).toBe('discarded');
+    expect(errors).toMatchObject([{ code: 5 }]);
   });
 
   it('is given up again when a join is aborted', async () => {

@@ -32,7 +32,8 @@ impl Listen {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let failed = |e: Error| Failure::of(&e, &self.to);
         let client = Client::connect(&self.to, ClientConfig::default()).map_err(failed)?;
-        let groups = self.groups.iter().map(|name| client.group(name)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let groups =
+            self.groups.iter().map(|name| client.group(name)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let listened = tokio::select! {
             () = stop_signal()? => Ok(()),
             listened = listen(&client, &groups, &self.to) => listened,

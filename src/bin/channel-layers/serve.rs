@@ -39,7 +39,8 @@ impl Serve {
             Failure::usage(format!("cannot listen on {}: {e}; {remedy}", self.listen))
         })?;
         gateway.check_listener(&listener).map_err(|e| Failure::of(&e, &self.listen))?;
-        let address = listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
+        let address =
+            listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
         println!("listening on http://{address}");
         gateway.serve_router(listener, router, stop).await.map_err(|e| Failure::of(&e, &self.listen))
     }
