@@ -42,6 +42,9 @@ cfg_if::cfg_if! {
     }
 }
 
+// The npm package speaks JSON alone, which takes a third off its size (ARCHITECTURE.md, "Size").
+const SPEAKS_MSGPACK: bool = cfg!(not(all(target_family = "wasm", feature = "npm")));
+
 /// The README's examples, so that they compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,26 +1,58 @@
 /**
- * `wasm-opt` over the module, and one-letter names between module and glue.
+ * `wasm-opt` over the module, without the texts of panics, and with one-letter names between module and glue.
  *
  * The optimiser is npm's binaryen, called by path: another one that happens to be in PATH may be too old for what rustc
  * emits. It gets exactly the features that rustc turns on; with more it emits what some runtimes do not load.
  */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import binaryen from 'binaryen';
 
 const WASM_OPT = join(import.meta.dirname, '../node_modules/binaryen/bin/wasm-opt');
 
-const FEATURES = [
-  'bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue',
-].map((feature) => `--enable-${feature}`);
+/** The names of one feature on the command line and in the library. */
+const FEATURES = {
+  'bulk-memory': 'BulkMemory',
+  'nontrapping-float-to-int': 'NontrappingFPToInt',
+  'sign-ext': 'SignExt',
+  'mutable-globals': 'MutableGlobals',
+  'reference-types': 'ReferenceTypes',
+  'multivalue': 'Multivalue',
+};
+
+/**
+ * The standard library's ways to panic. Their work is to write a text, and in a browser nobody ever sees it: it goes to a
+ * standard error output that does not exist, and then the module traps. So they may trap at once.
+ */
+const PANIC = new RegExp([
+  '^(core|std)\\[\\w+\\]::panicking::', '::slice_index_fail$', '::slice_error_fail', '^core.*::(unwrap|expect)_failed$',
+  '^alloc.*::(handle_error|capacity_overflow|handle_alloc_error)$', '^core.*::cell::panic_already', '::rust_panic$',
+].join('|'));
 
 /** Returns the smaller module and the glue that fits it. */
 export function optimise(work) {
-  const small = join(work, 'core.wasm');
-  const args = [join(work, 'core_bg.wasm'), '-o', small, '-Oz', ...FEATURES, '--minify-imports-and-exports-and-modules'];
+  const [trapping, small] = [join(work, 'core.trapping.wasm'), join(work, 'core.wasm')];
+  writeFileSync(trapping, trapInsteadOfPanic(readFileSync(join(work, 'core_bg.wasm'))));
+  const enabled = Object.keys(FEATURES).map((feature) => `--enable-${feature}`);
+  const args = [trapping, '-o', small, '-Oz', ...enabled, '--strip-debug', '--minify-imports-and-exports-and-modules'];
   const names = JSON.parse(execFileSync(process.execPath, [WASM_OPT, ...args], { encoding: 'utf8' }));
   return { wasm: readFileSync(small), glue: rename(readFileSync(join(work, 'core.js'), 'utf8'), names) };
+}
+
+function trapInsteadOfPanic(bytes) {
+  const features = Object.values(FEATURES).reduce((all, feature) => all | binaryen.Features[feature], 0);
+  const module = binaryen.readBinary(bytes);
+  module.setFeatures(features);
+  const functions = Array.from({ length: module.getNumFunctions() }, (_, at) => module.getFunctionByIndex(at));
+  const panics = functions.filter((one) => {
+    const { module: imported, name } = binaryen.getFunctionInfo(one);
+    return !imported && PANIC.test(name);
+  });
+  if (panics.length === 0) throw new Error('no panics by name: is the name section gone, or did rustc rename them?');
+  for (const one of panics) binaryen.Function(one).body = module.unreachable();
+  return module.emitBinary();
 }
 
 /**

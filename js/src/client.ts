@@ -10,7 +10,7 @@ import { decode, encode } from './codec.js';
 import { Connection } from './connection.js';
 import { type ChannelLayersError, LOCAL, local } from './errors.js';
 import { Listeners, type Unsubscribe } from './events.js';
-import { Group, type Member } from './group.js';
+import { Group, type Member, type Owner } from './group.js';
 import type { AnyMessages, ConnectOptions, Membership, MessageOf, Messages, StateChange, WaitOptions } from './types.js';
 import { wait } from './wait.js';
 
@@ -34,14 +34,13 @@ export class Client<M extends Messages<M> = AnyMessages> {
   readonly #connection: Connection;
   readonly #shared = new Map<number, Shared>();
   readonly #on: { readonly [E in keyof ClientEvents<M>]: Listeners<ClientEvents<M>[E]> };
-  readonly #buffer: number;
+  readonly #owner: Owner;
   #state: StateChange['state'] = 'connecting';
   #channel: string | undefined;
   #user: string | undefined;
 
   /** @internal */
   constructor(load: () => Promise<Binding>, url: string | URL, options: ConnectOptions) {
-    this.#buffer = options.buffer ?? 1024;
     this.#on = { state: new Listeners(), error: new Listeners(), message: new Listeners() };
     this.#connection = new Connection(load, resolve(url), options, {
       state: (change) => this.#change(change),
@@ -49,6 +48,13 @@ export class Client<M extends Messages<M> = AnyMessages> {
       group: (handle, state, code, reason, recovered) =>
         this.#membership(handle, membership(state, code, reason, recovered)),
     });
+    this.#owner = {
+      connection: this.#connection,
+      buffer: options.buffer ?? 1024,
+      open: (member, handle) => this.#open(member, handle),
+      drop: (member) => this.#drop(member),
+      error: (error) => this.#error(error),
+    };
     this.#closeWith(options.signal);
   }
 
@@ -92,18 +98,12 @@ export class Client<M extends Messages<M> = AnyMessages> {
    * is no longer needed. A refusal is told to `group.onState` or, where nobody listens, to `client.on('error')`.
    */
   group(name: string): Group<M> {
-    return new Group<M>({
-      connection: this.#connection,
-      buffer: this.#buffer,
-      open: (member, handle) => this.#open(member, handle),
-      drop: (member) => this.#drop(member),
-      error: (error) => this.#error(error),
-    }, name);
+    return new Group<M>(this.#owner, name, false);
   }
 
   /** The same, once the gateway has let the client in. Rejects when it does not, and leaves nothing behind. */
   async join(name: string, options?: WaitOptions): Promise<Group<M>> {
-    const group = this.group(name);
+    const group = new Group<M>(this.#owner, name, true);
     try {
       await group.ready(options);
       return group;

@@ -37,8 +37,8 @@ export class Connection implements Handler {
   #codes: Map<number, Code> | undefined;
   #binding: Binding | undefined;
   #end: ChannelLayersError | undefined;
-  /** The application closed the client: whatever the core says of it, that is why it ends. */
-  #closing: ChannelLayersError | undefined;
+  /** The application has closed the client, so the last state is no failure. */
+  #closing = false;
   readonly #commands: Command[] = [];
   readonly #requests = new Map<number, Settle<void>>();
   readonly #sink: Sink;
@@ -90,10 +90,9 @@ export class Connection implements Handler {
   }
 
   close(): void {
-    if (this.#end) return;
-    this.#closing = local('closed', 'the client was closed');
+    this.#closing = true;
     if (this.#core) this.#core.close();
-    else this.#finish(this.#closing);
+    else this.#finish(closed());
   }
 
   /** An error for a code of the protocol. */
@@ -104,7 +103,7 @@ export class Connection implements Handler {
   }
 
   state(state: number, code: number, reason: string, retryIn: number): void {
-    if (state === 2) this.#finish(this.#closing ?? this.error(code, reason));
+    if (state === 2) this.#finish(this.#closing ? closed() : this.error(code, reason));
     else if (!this.#end) this.#sink.state(state === 1 ? { state: 'connected' } : { state: 'connecting', code, reason, retryIn });
   }
 
@@ -151,6 +150,10 @@ export class Connection implements Handler {
     this.#requests.clear();
     this.#sink.state({ state: 'closed', code: error.code, reason: error.message });
   }
+}
+
+function closed(): ChannelLayersError {
+  return local('closed', 'the client was closed');
 }
 
 function attempt(command: Command, core: Core): void {

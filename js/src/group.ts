@@ -44,13 +44,14 @@ export class Group<M extends Messages<M> = AnyMessages> {
   #state: Membership['state'] = 'joining';
   #error: ChannelLayersError | undefined;
   #leaving: Promise<void> | undefined;
-  /** Somebody waits in `ready()`, and learns of a refusal there. */
-  #asked = false;
+  /** Somebody waits in `ready()`, or is about to, and learns of a refusal there. */
+  #asked: boolean;
 
   /** @internal */
-  constructor(owner: Owner, name: string) {
+  constructor(owner: Owner, name: string, asked: boolean) {
     this.name = name;
     this.#owner = owner;
+    this.#asked = asked;
     this.#member = {
       name,
       handle: 0,

@@ -138,6 +138,8 @@ codes! {
         CONFIG = 8, "config";
         /// The gateway ended the connection or the membership for good.
         TERMINATED = 9, "terminated";
+        /// A receiver fell behind its bound; what it had not read by then was dropped.
+        LAGGED = 10, "lagged";
     }
 }
 

@@ -99,7 +99,7 @@ impl Message {
     /// The message in `encoding`. The first call for the encoding that it was not made of rewrites it.
     pub fn bytes(&self, encoding: Encoding) -> &Bytes {
         let inner = &*self.0;
-        if inner.encoding == encoding {
+        if inner.encoding.spoken() == encoding.spoken() {
             &inner.bytes
         } else {
             inner.other.get_or_init(|| match encoding {
@@ -138,7 +138,7 @@ impl Message {
     /// The whole message as a tree.
     pub fn to_map(&self) -> Map {
         let mut builder = Builder::default();
-        let read = match self.0.encoding {
+        let read = match self.0.encoding.spoken() {
             Encoding::Json => json::read(self.text(), &mut builder),
             Encoding::Msgpack => msgpack::read(&self.0.bytes, &mut builder),
         };
@@ -166,7 +166,9 @@ impl Message {
     }
 
     fn checked(encoding: Encoding, bytes: Bytes) -> Result<Self> {
-        Raw::whole(encoding, &bytes).entries(MAX_DEPTH - 1, &mut |_, _| {}).map_err(|fault| invalid(encoding, fault))?;
+        Raw::whole(encoding, &bytes)
+            .entries(MAX_DEPTH - 1, &mut |_, _| {})
+            .map_err(|fault| invalid(encoding, fault))?;
         Ok(Self::trusted(encoding, bytes))
     }
 
@@ -198,7 +200,7 @@ impl Message {
 }
 
 fn invalid(encoding: Encoding, (what, at): Fault) -> Error {
-    let name = match encoding {
+    let name = match encoding.spoken() {
         Encoding::Json => "JSON",
         Encoding::Msgpack => "MessagePack",
     };

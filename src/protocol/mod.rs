@@ -16,7 +16,6 @@ mod frame;
 mod json;
 mod macros;
 mod message;
-#[cfg_attr(all(feature = "npm", not(feature = "msgpack")), path = "msgpack_absent.rs")]
 mod msgpack;
 mod name;
 mod raw;
@@ -51,6 +50,12 @@ pub enum Encoding {
 impl Encoding {
     /// Every encoding, in the order in which the gateway prefers them when a client offers several.
     pub const ALL: [Encoding; 2] = [Encoding::Msgpack, Encoding::Json];
+
+    /// This encoding, where the build speaks both. Every choice between the two codecs asks here, so that a build for
+    /// JSON alone holds neither the other codec nor the reading and writing of floats, which only translation needs.
+    pub(crate) const fn spoken(self) -> Self {
+        if crate::SPEAKS_MSGPACK { self } else { Encoding::Json }
+    }
 
     /// The WebSocket subprotocol (RFC 6455, section 1.9) that asks for this encoding.
     pub const fn subprotocol(self) -> &'static str {

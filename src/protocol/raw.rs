@@ -36,7 +36,7 @@ impl<'a> Raw<'a> {
     /// levels. A key that stands twice comes twice: the last one counts, as in Python and JavaScript.
     pub(super) fn entries(&self, depth: usize, entry: &mut dyn FnMut(&str, Raw<'a>)) -> Result<(), Fault> {
         let mut visit = |key: &str, place: Range<usize>| entry(key, self.part(place));
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => {
                 let text = std::str::from_utf8(self.bytes).map_err(|e| ("text that is not UTF-8", e.valid_up_to()))?;
                 json::entries(text, depth, &mut visit)
@@ -51,7 +51,7 @@ impl<'a> Raw<'a> {
 
     /// The text, of a string.
     pub(super) fn str(&self) -> Option<Cow<'a, str>> {
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => json::string(std::str::from_utf8(self.bytes).ok()?),
             Encoding::Msgpack => msgpack::string(self.bytes).map(Cow::Borrowed),
         }
@@ -59,7 +59,7 @@ impl<'a> Raw<'a> {
 
     /// The number, of a whole number of at least zero. JSON's `5.0` and `5e0` are whole numbers, as in JavaScript.
     pub(super) fn uint(&self) -> Option<u64> {
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => decimal(self.bytes, 0),
             Encoding::Msgpack => match msgpack::value(self.bytes)? {
                 Value::Int(number) => u64::try_from(number).ok(),
@@ -71,7 +71,7 @@ impl<'a> Raw<'a> {
 
     /// The time, of a number of seconds, to the millisecond.
     pub(super) fn seconds(&self) -> Option<Duration> {
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => decimal(self.bytes, 3).map(Duration::from_millis),
             Encoding::Msgpack => match msgpack::value(self.bytes)? {
                 Value::Int(number) => u64::try_from(number).ok().map(Duration::from_secs),
@@ -83,7 +83,7 @@ impl<'a> Raw<'a> {
 
     /// The truth, of a Boolean.
     pub(super) fn bool(&self) -> Option<bool> {
-        match (self.encoding, self.bytes) {
+        match (self.encoding.spoken(), self.bytes) {
             (Encoding::Json, b"true") | (Encoding::Msgpack, [0xc3]) => Some(true),
             (Encoding::Json, b"false") | (Encoding::Msgpack, [0xc2]) => Some(false),
             _ => None,
@@ -94,7 +94,7 @@ impl<'a> Raw<'a> {
     pub(super) fn items(&self) -> Option<Vec<Raw<'a>>> {
         let mut items = Vec::new();
         let mut visit = |place| items.push(self.part(place));
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => json::items(std::str::from_utf8(self.bytes).ok()?, &mut visit),
             Encoding::Msgpack => msgpack::items(self.bytes, &mut visit),
         }
@@ -104,7 +104,7 @@ impl<'a> Raw<'a> {
 
     /// The value as a tree.
     pub(super) fn value(&self) -> Option<Value> {
-        match self.encoding {
+        match self.encoding.spoken() {
             Encoding::Json => json::value(std::str::from_utf8(self.bytes).ok()?),
             Encoding::Msgpack => msgpack::value(self.bytes),
         }
@@ -113,7 +113,7 @@ impl<'a> Raw<'a> {
     /// The message, of a map.
     pub(super) fn message(&self) -> Option<Message> {
         // The frame around it was checked, so the first byte tells.
-        let map = match self.encoding {
+        let map = match self.encoding.spoken() {
             Encoding::Json => self.bytes.first() == Some(&b'{'),
             Encoding::Msgpack => matches!(self.bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
         };
@@ -122,7 +122,7 @@ impl<'a> Raw<'a> {
 
     /// Whether the value is null, which a frame's reader takes for absent.
     pub(super) fn is_null(&self) -> bool {
-        matches!((self.encoding, self.bytes), (Encoding::Json, b"null") | (Encoding::Msgpack, [0xc0]))
+        matches!((self.encoding.spoken(), self.bytes), (Encoding::Json, b"null") | (Encoding::Msgpack, [0xc0]))
     }
 }
 
@@ -171,7 +171,7 @@ const HEADER: usize = 5;
 
 impl MapWriter {
     pub(super) fn new(encoding: Encoding) -> Self {
-        let writer = match encoding {
+        let writer = match encoding.spoken() {
             Encoding::Json => {
                 let mut writer = json::Writer::default();
                 writer.begin_map();

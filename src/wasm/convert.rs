@@ -20,6 +20,7 @@ pub(super) fn code(kind: ErrorKind) -> (u16, &'static str) {
         ErrorKind::MessageTooLarge => LocalCode::MESSAGE_TOO_LARGE,
         ErrorKind::Config => LocalCode::CONFIG,
         ErrorKind::Terminated(_) => LocalCode::TERMINATED,
+        ErrorKind::Lagged => LocalCode::LAGGED,
         _ => LocalCode::CLOSED,
     };
     (local.0, local.name())

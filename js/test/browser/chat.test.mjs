@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Chat } from './support/chat.mjs';
-import { Gateway, shell } from './support/program.mjs';
+import { example, Gateway, shell } from './support/program.mjs';
 
 test('two pages hear each other', async (t) => {
   const gateway = await Gateway.start(t);
@@ -33,6 +33,18 @@ test('the shell publishes to the pages, with both commands that the page shows',
     for (const chat of [ann, bob]) await chat.enter(room);
     await shell(t, await ann.page.locator(command).textContent());
     for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+  }
+});
+
+test('a Rust program in another process tells the pages how far it is', async (t) => {
+  const gateway = await Gateway.start(t);
+  const ann = await Chat.open(t, gateway.url, 'Ann');
+  const bob = await Chat.open(t, gateway.url, 'Bob');
+  await example(t, 'notify', gateway.url);
+  const told = [0, 25, 50, 75, 100].map((percent) => `The report is ${percent} % done`);
+  for (const chat of [ann, bob]) {
+    assert.equal(await chat.hears(told.at(-1)), 'report');
+    assert.deepEqual(await chat.texts(), told);
   }
 });
 

@@ -3,7 +3,7 @@
 /** The body, over `connect`. It resolves with what came back. */
 const BODY = `
 async function roundTrip(url) {
-  const client = connect(url, { signal: AbortSignal.timeout(10_000) });
+  const client = connect(url, { signal: AbortSignal.timeout(30_000) });
   const group = await client.join('lobby');
   const heard = new Promise((resolve) => group.on('chat.message', resolve));
   await group.send({ type: 'chat.message', text: 'hello', data: new Uint8Array([1, 2, 3]) });

@@ -51,7 +51,7 @@ async function openSite(path = '/index.html', root = join(project.root, 'out')):
   return open(site.url + path).finally(() => site.close());
 }
 
-describe('in Chromium', { timeout: 20_000 }, () => {
+describe('in Chromium', { timeout: 60_000 }, () => {
   it('a page without a bundler, under a strict content security policy', async () => {
     await project.write({ 'index.html': HTML, 'app.js': page('./node_modules/channel-layers/dist/index.js') });
     expect(await openSite('/index.html', project.root)).toBe(EXPECTED);

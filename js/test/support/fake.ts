@@ -46,7 +46,7 @@ export class FakeCore implements Core {
   }
 
   close(): void {
-    this.handler.state(2, 1000, 'closed by the client', 0);
+    this.handler.state(2, 1000, '', 0);
   }
 
   free(): void {

@@ -170,21 +170,18 @@ describe('membership', () => {
     client.group('other').onState((change) => told.push(change));
     core.handler.group(1, 2, 103, 'members only', false);
     core.handler.group(2, 2, 103, 'members only', false);
-    await settled();
     expect(errors).toMatchObject([{ code: 103 }]);
     expect(told).toEqual([{ state: 'discarded', code: 103, reason: 'members only' }]);
   });
 
-  it('with a bad name is refused, which is told once', async () => {
+  it('with a bad name is refused, and told once', async () => {
     const { client, core } = await open();
     const errors: unknown[] = [];
     client.on('error', (error) => errors.push(error));
     core.refuse = { code: 5, name: 'invalid_name', message: 'a group name is …', temporary: false };
     await expect(client.join('no such')).rejects.toMatchObject({ code: 5, name: 'invalid_name' });
-    await settled();
     expect(errors).toEqual([]);
     expect(client.group('no such').state).toBe('discarded');
-    await settled();
     expect(errors).toMatchObject([{ code: 5 }]);
   });
 

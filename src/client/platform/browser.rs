@@ -37,8 +37,9 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn open(url: &str, encoding: Encoding) -> Self {
-        let parts =
-            WebSocket::new_with_str(url, encoding.subprotocol()).map_err(|error| text(&error)).and_then(|socket| {
+        let parts = WebSocket::new_with_str(url, encoding.spoken().subprotocol())
+            .map_err(|error| text(&error))
+            .and_then(|socket| {
                 let receiver = Receiver::try_from(socket.clone()).map_err(|error| error.to_string())?;
                 Ok((socket, receiver))
             });
@@ -48,7 +49,7 @@ impl Socket {
     pub(crate) fn send(&mut self, frame: &Bytes) {
         let Ok((socket, _)) = &self.parts else { return };
         // A socket that is closed already says so by its event.
-        let _ = match self.encoding {
+        let _ = match self.encoding.spoken() {
             Encoding::Json => {
                 socket.send_with_str(std::str::from_utf8(frame).expect("JSON that this crate has written is UTF-8"))
             }

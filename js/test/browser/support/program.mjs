@@ -68,6 +68,11 @@ export async function shell(test, line) {
   await succeed(run(test, 'sh', ['-c', line]));
 }
 
+/** Runs one of the Rust examples against the gateway at `url`; resolves when it has succeeded. */
+export async function example(test, name, url) {
+  await succeed(run(test, `${dirname(PROGRAM)}/examples/${name}`, [url]));
+}
+
 async function succeed(command) {
   const code = await command.ended;
   if (code !== 0) throw new Error(`it exited with ${code}: ${command.errors()}`);
