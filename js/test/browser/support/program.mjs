@@ -40,7 +40,7 @@ export class Gateway {
     this.#lines = this.#process.lines;
     const { value: line } = await this.#lines.next();
     this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1]);
-    if (!this.#port) throw new Error(`the gateway said ${line}\n${this.#process.errors()}`);
+    if (!this.#port) throw new Error(`the gateway did not start: ${line ?? (await this.#process.problem())}`);
   }
 
   /** Ends it: with SIGKILL at once, with SIGTERM in order. Resolves with its exit code when it is gone. */
@@ -59,7 +59,7 @@ export class Gateway {
     const args = groups.flatMap((group) => ['--group', group]);
     const command = run(this.#test, PROGRAM, ['listen', ...args, '--to', this.url]);
     for await (const line of command.lines) yield JSON.parse(line);
-    throw new Error(`listen has ended: ${command.errors()}`);
+    throw new Error(await command.problem());
   }
 }
 
@@ -74,8 +74,7 @@ export async function example(test, name, url) {
 }
 
 async function succeed(command) {
-  const code = await command.ended;
-  if (code !== 0) throw new Error(`it exited with ${code}: ${command.errors()}`);
+  if ((await command.ended) !== 0) throw new Error(await command.problem());
 }
 
 /** Runs a program until the test ends, unless it ends before. */
@@ -84,11 +83,12 @@ function run(test, program, args) {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let errors = '';
   child.stderr.on('data', (text) => (errors += text));
-  const ended = once(child, 'exit').then(([code]) => code);
+  const ended = once(child, 'close').then(([code]) => code);
+  const problem = async () => `${args[0]} ended with ${await ended}: ${errors}`;
   test.after(async () => {
     child.kill('SIGKILL');
     await ended;
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { child, lines, ended, errors: () => errors };
+  return { child, lines, ended, problem };
 }
