@@ -11,5 +11,6 @@ mod gateway {
     mod framing;
     mod handshake;
     mod http;
+    mod session;
     mod shutdown;
 }

@@ -35,7 +35,7 @@ pub struct GatewayConfig {
     /// How many groups a connection may be in. Default: 128. A membership costs about 150 bytes.
     pub group_limit: usize,
     /// How many bytes may wait for one client before it counts as a slow consumer and is closed with 4003. Default:
-    /// 1 MiB. Messages are shared, so the bytes are those of references unless every client lags differently.
+    /// 1 MiB. Messages are shared between clients, so slow members of one group hold the same bytes.
     pub outbound_bytes: usize,
     /// How many messages may wait for one client before it counts as a slow consumer. Default: 4,096.
     pub outbound_messages: usize,

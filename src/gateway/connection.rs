@@ -26,7 +26,7 @@ use super::connections::LocalChannel;
 use super::hub::Membership;
 use super::operation::{self, Asker, Finished, Gained, Running};
 use super::outbox::{Delivery, Item, Outbox, Signal};
-use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session};
+use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session, after};
 use super::shared::Shared;
 use super::socket::{Gone, Incoming, Socket};
 use crate::layer::{ChannelLayer, Mailbox};
@@ -41,6 +41,9 @@ const BATCH: usize = 64 * 1024;
 
 /// How many bytes of answers may wait to be written before no more requests are read.
 const UNREAD_ANSWERS: usize = 16 * 1024;
+
+/// The most that answering a control frame can take (RFC 6455, section 5.5).
+const CONTROL: usize = 127;
 
 /// One connected client. The future ends when the socket has.
 pub(crate) struct Connection<L> {
@@ -84,10 +87,9 @@ impl<L: ChannelLayer> Connection<L> {
         outbox: Arc<Outbox>,
         credentials: Box<Credentials>,
     ) -> Self {
-        let now = tokio::time::Instant::now();
         Self {
-            session: Session::new(shared.config.clone(), encoding, now.into_std()),
-            timer: Box::pin(tokio::time::sleep_until(now + shared.config.connect_timeout)),
+            session: Session::new(shared.config.clone(), encoding, now()),
+            timer: Box::pin(tokio::time::sleep(shared.config.connect_timeout)),
             shared,
             socket,
             queued: Waiter::new(Queued(outbox.clone())),
@@ -111,8 +113,9 @@ impl<L: ChannelLayer> Connection<L> {
     }
 
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Progress {
-        self.poll_signal(cx)?;
+        // What waits goes out before a signal is looked at, so a shutdown cuts nothing off that could still be written.
         let mut more = self.poll_write(cx)?;
+        self.poll_signal(cx)?;
         more |= self.poll_operation(cx)?;
         more |= self.poll_read(cx)?;
         more |= self.poll_timer(cx)?;
@@ -209,7 +212,7 @@ impl<L: ChannelLayer> Connection<L> {
                 Input::Frame(kind, bytes)
             }
             Incoming::Control => {
-                self.answers += 1;
+                self.answers += CONTROL;
                 Input::Alive
             }
             Incoming::Violation(code, reason) => Input::Violation(code, reason),
@@ -282,7 +285,7 @@ impl<L: ChannelLayer> Connection<L> {
         self.memberships.clear();
         self.channel = None;
         self.outbox.queue.close();
-        self.timer.as_mut().reset(tokio::time::Instant::now() + self.shared.config.close_timeout);
+        self.timer.as_mut().reset(after(now(), self.shared.config.close_timeout).into());
     }
 
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -3,16 +3,19 @@
 //! A browser may post across sites without asking, but not with `content-type: application/json`: that is why it is
 //! required.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use std::net::SocketAddr;
+use tokio::time::timeout;
 
 use super::auth::{Credentials, Denied, Identity};
 use super::operation::explain;
@@ -21,6 +24,9 @@ use super::shared::Shared;
 use super::upgrade::upgrade;
 use crate::layer::ChannelLayer;
 use crate::protocol::{ChannelName, ErrorCode, GroupName, Message};
+
+/// How long a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The gateway's routes.
 pub(crate) fn router<L: ChannelLayer>(shared: Arc<Shared<L>>) -> Router {
@@ -92,10 +98,7 @@ async fn receive<L>(shared: &Shared<L>, request: Request) -> Result<(Identity, M
         let reason = "the content-type must be application/json".into();
         return Err(Failure { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, code: ErrorCode::BAD_REQUEST, reason });
     }
-    let body = to_bytes(body, shared.config.frame_limit).await.map_err(|_| {
-        let reason = format!("the body could not be read, or has more than {} bytes", shared.config.frame_limit);
-        Failure::new(ErrorCode::MESSAGE_TOO_LARGE, reason)
-    })?;
+    let body = read(body, shared.config.frame_limit).await?;
     let message = Message::from_json(body).map_err(|e| Failure::new(ErrorCode::BAD_REQUEST, e.to_string()))?;
     check_type(&message).map_err(|(code, reason)| Failure::new(code, reason))?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
@@ -103,6 +106,20 @@ async fn receive<L>(shared: &Shared<L>, request: Request) -> Result<(Identity, M
     let identity = shared.authorizer.connect(&credentials).await.map_err(denied)?;
     let message = message.with_sender(identity.user.as_deref());
     Ok((identity, message))
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Failure> {
+    match timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => {
+            let reason = format!("the body could not be read, or has more than {limit} bytes");
+            Err(Failure::new(ErrorCode::MESSAGE_TOO_LARGE, reason))
+        }
+        Err(_) => {
+            let reason = format!("the body did not come within {BODY_TIMEOUT:?}");
+            Err(Failure { status: StatusCode::REQUEST_TIMEOUT, code: ErrorCode::BAD_REQUEST, reason })
+        }
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

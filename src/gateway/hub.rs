@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ const CHUNK: usize = 256;
 const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// How often a membership is renewed at most, and at least whatever the layer's expiry.
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
+const RENEW_AT_LEAST: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// How long until a membership that could not be renewed is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(5);
 
@@ -42,6 +47,7 @@ pub(crate) struct Hub<L> {
     counters: Arc<Counters>,
     // One lock: it is held for a look-up, by joins and by the end of rooms, never by messages.
     rooms: Arc<Rooms>,
+    next_member: AtomicU64,
 }
 
 type Rooms = Mutex<HashMap<GroupName, Weak<Room>>>;
@@ -71,7 +77,7 @@ pub(crate) struct Membership {
 
 impl<L: ChannelLayer> Hub<L> {
     pub(crate) fn new(layer: Arc<L>, mailbox: MailboxOptions, counters: Arc<Counters>) -> Self {
-        Self { layer, mailbox, counters, rooms: Arc::default() }
+        Self { layer, mailbox, counters, rooms: Arc::default(), next_member: AtomicU64::new(0) }
     }
 
     /// Puts a connection into a group; the first one in this process opens the room.
@@ -84,7 +90,8 @@ impl<L: ChannelLayer> Hub<L> {
         loop {
             let room = self.room(group);
             room.pump.get_or_try_init(|| self.open(&room)).await?;
-            if let Some((slot, id)) = room.members.insert(outbox.clone()) {
+            let id = self.next_member.fetch_add(1, Ordering::Relaxed);
+            if let Some(slot) = room.members.insert(id, outbox.clone()) {
                 return Ok(Membership { room, slot, id });
             }
             // The room ended between the two lines; its place in the map is free by now.
@@ -177,7 +184,7 @@ struct PumpTask<L> {
 
 impl<L: ChannelLayer> PumpTask<L> {
     async fn run(mut self) {
-        let period = self.layer.capabilities().group_expiry / 2;
+        let period = (self.layer.capabilities().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
         let mut renewal = Instant::now() + period;
         let mut batch = Vec::new();
         loop {

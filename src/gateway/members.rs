@@ -17,7 +17,6 @@ struct Slab {
     /// The first of the free slots, each of which names the next.
     free: Option<usize>,
     used: usize,
-    next_id: u64,
     ended: bool,
 }
 
@@ -28,24 +27,23 @@ enum Slot {
 }
 
 impl Members {
-    /// Puts a member in and returns its slot and number; nothing when the room has ended.
-    pub(crate) fn insert(&self, outbox: Arc<Outbox>) -> Option<(usize, u64)> {
+    /// Puts a member in under a number that no other member of any room has, and returns its slot; nothing when the
+    /// room has ended.
+    pub(crate) fn insert(&self, id: u64, outbox: Arc<Outbox>) -> Option<usize> {
         let mut slab = self.lock();
         if slab.ended {
             return None;
         }
-        let id = slab.next_id;
-        slab.next_id += 1;
         slab.used += 1;
         let member = Slot::Member { id, outbox };
         let Some(slot) = slab.free else {
             slab.slots.push(member);
-            return Some((slab.slots.len() - 1, id));
+            return Some(slab.slots.len() - 1);
         };
         if let Slot::Free { next } = std::mem::replace(&mut slab.slots[slot], member) {
             slab.free = next;
         }
-        Some((slot, id))
+        Some(slot)
     }
 
     /// Takes a member out, unless it is out already.

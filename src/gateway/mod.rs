@@ -40,9 +40,11 @@ mod upgrade;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
+use futures_util::future::{Either, select};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -132,13 +134,11 @@ impl<L: ChannelLayer> Gateway<L> {
             stop.send_replace(true);
             self.shutdown().await;
         };
-        let mut serving = std::pin::pin!(serving);
-        tokio::select! {
-            () = &mut serving => {}
-            () = ending => {
-                // Requests that were under way have had the sockets' time already; a client that dawdles gets no more.
-                let _ = timeout(self.0.config.close_timeout, serving).await;
-            }
+        match select(pin!(serving), pin!(ending)).await {
+            // Requests have ended first, or there were none; the sockets have not yet.
+            Either::Left(((), ending)) => ending.await,
+            // Requests that are under way have had the sockets' time already; a client that dawdles gets no more.
+            Either::Right(((), serving)) => drop(timeout(self.0.config.close_timeout, serving).await),
         }
         Ok(())
     }

@@ -153,8 +153,7 @@ impl Socket {
 
     /// Queues our close frame behind everything else. Continue with [`poll_closed`](Self::poll_closed).
     pub(crate) fn close(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: &str) -> Result<(), Gone> {
-        let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
-        let frame = CloseFrame { code: code.0.into(), reason: reason.into() };
+        let frame = CloseFrame { code: code.0.into(), reason: shorten(reason).into() };
         self.dirty = true;
         let mut io = Io { stream: &mut self.stream, cx };
         blocked_is_fine(self.context.close(&mut io, Some(frame)))
@@ -205,6 +204,12 @@ impl Stream {
             Stream::Other(_) => Poll::Ready(()),
         }
     }
+}
+
+/// As much of a close frame's reason as fits.
+fn shorten(reason: &str) -> &str {
+    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
+    &reason[..end.unwrap_or_default()]
 }
 
 /// What a failed read says of the peer.

@@ -158,7 +158,8 @@ async fn a_member_that_is_gone_leaves_nothing_behind() {
 #[tokio::test]
 async fn members_of_a_group_that_lost_messages_are_told_and_can_join_again() {
     let server = Server::start(GatewayConfig::default().with_group_capacity(1)).await;
-    let mut client = server.join("g").await;
+    let mut client = server.join("other").await;
+    client.ok(json!({"op": "group_add", "group": "g"})).await;
     let group = GroupName::new("g").unwrap();
     // One thread runs the test and the gateway, so both messages are sent before the first is taken.
     for n in 0..3 {
@@ -175,6 +176,8 @@ async fn members_of_a_group_that_lost_messages_are_told_and_can_join_again() {
     client.ok(json!({"op": "group_add", "group": "g"})).await;
     server.gateway.layer().group_send(&group, message! { "n": 9 }).await.unwrap();
     assert_eq!(client.next().await["message"]["n"], 9);
+    client.ok(json!({"op": "group_send", "group": "other", "message": {"n": 10}})).await;
+    assert_eq!(client.next().await["group"], "other", "another group lost nothing");
 }
 
 #[tokio::test]

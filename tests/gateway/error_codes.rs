@@ -12,7 +12,7 @@ async fn connected() -> (Server, Client) {
     (server, client)
 }
 
-fn group_send(message: Value) -> Value {
+fn group_send(message: &Value) -> Value {
     json!({"op": "group_send", "group": "g", "message": message})
 }
 
@@ -63,8 +63,8 @@ async fn fields_that_are_missing_or_wrong_are_106() {
         json!({"op": "send", "message": {}}),
         json!({"op": "refresh"}),
         json!({"op": "connect"}),
-        group_send(json!({"type": 7})),
-        group_send(json!({"type": null})),
+        group_send(&json!({"type": 7})),
+        group_send(&json!({"type": null})),
     ] {
         assert_eq!(client.refused(frame.clone()).await, 106, "{frame}");
     }
@@ -87,8 +87,8 @@ async fn a_full_channel_is_108() {
 async fn a_message_above_the_layers_limit_is_109() {
     let server = Server::start(GatewayConfig::default().with_frame_limit(4 << 20)).await;
     let mut client = server.connect().await;
-    assert_eq!(client.refused(group_send(json!({"text": "x".repeat(1 << 20)}))).await, 109);
-    client.ok(group_send(json!({"text": "x".repeat(1 << 19)}))).await;
+    assert_eq!(client.refused(group_send(&json!({"text": "x".repeat(1 << 20)}))).await, 109);
+    client.ok(group_send(&json!({"text": "x".repeat(1 << 19)}))).await;
 }
 
 #[tokio::test]
@@ -104,15 +104,15 @@ async fn reserved_types_are_112_as_django_would_read_them() {
         ".hidden",
         "_",
     ] {
-        assert_eq!(client.refused(group_send(json!({"type": kind}))).await, 112, "{kind}");
+        assert_eq!(client.refused(group_send(&json!({"type": kind}))).await, 112, "{kind}");
     }
     let escaped = r#"{"op":"group_send","id":99,"group":"g","message":{"type":"ok","\u0074ype":"websocket.close"}}"#;
     client.raw.text(escaped).await;
     assert_eq!(client.next().await["code"], 112, "the last of two equal keys counts, whatever its spelling");
     for kind in ["chat.message", "websockets.news", "httpd", "a._b", ""] {
-        client.ok(group_send(json!({"type": kind}))).await;
+        client.ok(group_send(&json!({"type": kind}))).await;
     }
-    client.ok(group_send(json!({"text": "no type at all"}))).await;
+    client.ok(group_send(&json!({"text": "no type at all"}))).await;
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_layer_that_is_closed_is_113() {
     let server = Server::of(Gateway::new(layer.clone(), GatewayConfig::default())).await;
     let mut client = server.connect().await;
     layer.close().await.unwrap();
-    let answer = client.ask(group_send(json!({}))).await;
+    let answer = client.ask(group_send(&json!({}))).await;
     assert_eq!((&answer["code"], &answer["temporary"]), (&json!(113), &json!(true)));
 }
 

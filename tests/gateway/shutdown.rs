@@ -5,7 +5,7 @@ use std::time::Duration;
 use channel_layers::ErrorKind;
 use channel_layers::gateway::{Gateway, GatewayConfig};
 use channel_layers::layer::Layer;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::raw::Raw;
@@ -34,6 +34,22 @@ async fn every_client_is_closed_with_4000_and_its_own_wait() {
     let stats = gateway.stats();
     assert_eq!((stats.connections, stats.closes.get(&4000)), (0, Some(&10)));
     assert!(TcpStream::connect(address).await.is_err(), "the port is free");
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_the_shutdown_arrives_before_the_close() {
+    let server = Server::start(GatewayConfig::default()).await;
+    let (mut receiver, mut sender) = (server.join("g").await, server.connect().await);
+    for n in 0..20 {
+        sender.ok(json!({"op": "group_send", "group": "g", "message": {"n": n}})).await;
+    }
+    let stopping = server.stop();
+    for n in 0..20 {
+        assert_eq!(receiver.next().await["message"]["n"], n);
+    }
+    assert_eq!(receiver.raw.closed().await.0, 4000);
+    drop(sender);
+    stopping.stopped().await;
 }
 
 #[tokio::test]

@@ -152,10 +152,10 @@ pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![u8::from(fin) << 7 | opcode];
     match payload.len() {
-        short @ 0..126 => bytes.push(0x80 | short as u8),
+        short @ 0..126 => bytes.push(0x80 | u8::try_from(short).unwrap()),
         medium @ 126..0x1_0000 => {
             bytes.push(0x80 | 126);
-            bytes.extend((medium as u16).to_be_bytes());
+            bytes.extend(u16::try_from(medium).unwrap().to_be_bytes());
         }
         long => {
             bytes.push(0x80 | 127);

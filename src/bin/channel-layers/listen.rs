@@ -1,14 +1,15 @@
 //! `channel-layers listen`: what groups hear, one JSON object a line.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
+use std::pin::Pin;
 
-use channel_layers::client::{Client, ClientConfig, Group, State};
-use channel_layers::{Error, Message};
-use futures_util::stream::{SelectAll, select_all};
+use channel_layers::client::{Client, ClientConfig, Group, GroupState, State};
+use channel_layers::{Error, ErrorKind, Message};
+use futures_util::stream::SelectAll;
 use futures_util::{Stream, StreamExt};
 
 use crate::failure::Failure;
-use crate::serve::stop_signal;
+use crate::signal::stop_signal;
 
 /// Print what is sent to groups, one JSON object a line: {"group": …, "message": …}.
 ///
@@ -25,8 +26,15 @@ pub(crate) struct Listen {
     to: String,
 }
 
-/// Something that was heard: where, its name, and what.
-type Heard = (&'static str, String, Result<Message, Error>);
+/// What there is to print or to say.
+enum Event {
+    /// A message: `group` or `channel`, its name, and what.
+    Heard(&'static str, String, Result<Message, Error>),
+    /// The membership in a group changed.
+    Membership(String, GroupState),
+}
+
+type Events<'a> = SelectAll<Pin<Box<dyn Stream<Item = Event> + 'a>>>;
 
 impl Listen {
     pub(crate) async fn run(self) -> Result<(), Failure> {
@@ -46,36 +54,43 @@ impl Listen {
 /// Prints until the client has ended, a group is refused, or nobody reads any more.
 async fn listen(client: &Client, groups: &[Group], url: &str) -> Result<(), Failure> {
     let mut states = client.states();
-    let mut heard = all(client, groups);
+    let mut events = events(client, groups);
     loop {
-        tokio::select! {
-            Some(state) = states.next() => tell(client, &state, url),
-            next = heard.next() => match next {
-                Some((place, name, Ok(message))) => {
-                    if !print(place, &name, &message)? {
-                        return Ok(());
-                    }
+        let event = tokio::select! {
+            Some(state) = states.next() => {
+                tell(client, &state, url);
+                continue;
+            }
+            event = events.next() => event,
+        };
+        match event {
+            Some(Event::Heard(place, name, Ok(message))) => {
+                if !print(place, &name, &message)? {
+                    return Ok(());
                 }
-                Some((_, name, Err(e))) if e.kind() == channel_layers::ErrorKind::Lagged => {
-                    tracing::warn!("{name}: {e}");
-                }
-                Some((_, _, Err(e))) => return Err(Failure::of(&e, url)),
-                None => return Err(Failure::failed(format!("the connection to {url} has ended"))),
-            },
+            }
+            Some(Event::Heard(_, name, Err(e))) if e.kind() == ErrorKind::Lagged => tracing::warn!("{name}: {e}"),
+            Some(Event::Heard(_, _, Err(e))) => return Err(Failure::of(&e, url)),
+            Some(Event::Membership(name, GroupState::Joined { .. })) => tracing::info!("joined {name}"),
+            Some(Event::Membership(..)) => {}
+            None => return Err(Failure::failed(format!("the connection to {url} has ended"))),
         }
     }
 }
 
-fn all<'a>(client: &'a Client, groups: &'a [Group]) -> SelectAll<std::pin::Pin<Box<dyn Stream<Item = Heard> + 'a>>> {
+fn events<'a>(client: &'a Client, groups: &'a [Group]) -> Events<'a> {
     let own = client.stream().map(|message| {
         let name = client.channel().map(|channel| channel.to_string());
-        ("channel", name.unwrap_or_default(), message)
+        Event::Heard("channel", name.unwrap_or_default(), message)
     });
-    let groups = groups.iter().map(|group| {
-        let heard = group.stream().map(|message| ("group", group.name().to_string(), message));
-        Box::pin(heard) as std::pin::Pin<Box<dyn Stream<Item = Heard> + 'a>>
-    });
-    select_all(groups.chain([Box::pin(own) as _]))
+    let mut events: Events<'a> = SelectAll::new();
+    events.push(own.boxed_local());
+    for group in groups {
+        let name = || group.name().to_string();
+        events.push(group.states().map(move |state| Event::Membership(name(), state)).boxed_local());
+        events.push(group.stream().map(move |message| Event::Heard("group", name(), message)).boxed_local());
+    }
+    events
 }
 
 /// Says on standard error how the connection is.
@@ -98,7 +113,7 @@ fn print(place: &str, name: &str, message: &Message) -> Result<bool, Failure> {
     let name = serde_json::Value::from(name);
     match writeln!(out, r#"{{"{place}":{name},"message":{message}}}"#).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(e) => Err(Failure::failed(format!("standard output cannot be written: {e}"))),
     }
 }

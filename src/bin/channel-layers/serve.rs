@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::demo_page;
 use crate::failure::Failure;
+use crate::signal::stop_signal;
 
 /// Serve the gateway on the in-memory layer, until interrupted or terminated.
 ///
@@ -44,19 +45,4 @@ impl Serve {
         println!("listening on http://{address}");
         gateway.serve_router(listener, router, stop).await.map_err(|e| Failure::of(&e, &self.listen))
     }
-}
-
-/// Ready when the process is asked to end. Takes effect at once, so that a signal right after the start counts.
-#[cfg(unix)]
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let listen = |kind| signal(kind).map_err(|e| Failure::failed(format!("cannot listen for signals: {e}")));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

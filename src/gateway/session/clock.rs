@@ -1,6 +1,6 @@
 //! The times of one connection: the first frame, pings and their pongs, the token's end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::GatewayConfig;
 
@@ -13,6 +13,12 @@ pub(super) struct Clock {
     dead: Option<Instant>,
     /// When the token ends.
     expiry: Option<Instant>,
+}
+
+/// A time from now. What a clock cannot hold is a year, which is as good as never for a connection.
+pub(in crate::gateway) fn after(now: Instant, time: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    now.checked_add(time).unwrap_or(now + YEAR)
 }
 
 /// What is due.
@@ -31,7 +37,7 @@ impl Clock {
 
     /// The connection was welcomed: pings begin.
     pub(super) fn open(&mut self, now: Instant, config: &GatewayConfig) {
-        self.next = now + config.ping;
+        self.next = after(now, config.ping);
         self.dead = None;
     }
 
@@ -47,7 +53,7 @@ impl Clock {
     /// No frame was read while an operation ran, so a pong may wait behind it: the client gets its time anew.
     pub(super) fn resume(&mut self, now: Instant, config: &GatewayConfig) {
         if let Some(dead) = &mut self.dead {
-            *dead = (now + config.pong).max(*dead);
+            *dead = after(now, config.pong).max(*dead);
         }
     }
 
@@ -68,8 +74,8 @@ impl Clock {
         if self.next > now {
             return Due::Nothing;
         }
-        self.next = now + config.ping;
-        self.dead.get_or_insert(now + config.pong);
+        self.next = after(now, config.ping);
+        self.dead.get_or_insert(after(now, config.pong));
         Due::Ping
     }
 }

@@ -24,6 +24,7 @@ use crate::protocol::{
 
 use super::GatewayConfig;
 use clock::Clock;
+pub(in crate::gateway) use clock::after;
 
 pub(in crate::gateway) use request::check_type;
 
@@ -173,7 +174,7 @@ pub enum Outcome {
 impl Session {
     /// A connection that was opened at `now` and writes frames in `encoding`.
     pub fn new(config: Arc<GatewayConfig>, encoding: Encoding, now: Instant) -> Self {
-        let clock = Clock::new(now + config.connect_timeout);
+        let clock = Clock::new(after(now, config.connect_timeout));
         Self { config, encoding, phase: Phase::New, clock, user: None, groups: HashSet::new(), pending: None }
     }
 
@@ -258,7 +259,7 @@ impl Session {
                 self.welcome(id.unwrap_or_default(), channel, user, expires, now)
             }
             (Outcome::Refreshed { expires }, Kind::Refresh) => {
-                self.clock.set_expiry(expires.map(|time| now + time));
+                self.clock.set_expiry(expires.map(|time| after(now, time)));
                 self.ok(id, None, expires)
             }
             (_, Kind::LostJoin) => {
@@ -283,7 +284,7 @@ impl Session {
         self.phase = Phase::Open;
         self.user.clone_from(&user);
         self.clock.open(now, &self.config);
-        self.clock.set_expiry(expires.map(|time| now + time));
+        self.clock.set_expiry(expires.map(|time| after(now, time)));
         self.write(&ServerFrame::Welcome(Welcome {
             id,
             channel,
