@@ -30,7 +30,9 @@ const page = {
 function start() {
   page.client = connect('/ws', { timeout: PATIENCE });
   page.client.on('state', onState);
+  page.client.on('error', onEnd);
   onState({ state: page.client.state });
+  byId('closed').hidden = true;
 }
 
 /** Opens a new connection after the gateway ended the last one for good. */
@@ -41,11 +43,15 @@ function startAgain() {
   joined.forEach(join);
 }
 
-function onState({ state, code, reason, retryIn }) {
+function onState({ state, retryIn }) {
   page.wasConnected ||= state === 'connected';
   showConnection(state, retryIn);
-  byId('closed').hidden = state !== 'closed';
-  byId('closed-reason').textContent = `The gateway ended the connection: ${reason || 'no reason given'} (${code}).`;
+}
+
+/** The one error that nobody else here waits for: there will be no connection any more. */
+function onEnd({ message, code }) {
+  byId('closed-reason').textContent = `The gateway ended the connection: ${message} (${code}).`;
+  byId('closed').hidden = false;
 }
 
 function showConnection(state, retryIn) {
@@ -77,6 +83,7 @@ function open(name) {
   const room = rooms.get(name) ?? add(new Room(name, page));
   page.current = room;
   for (const changed of [before, room]) if (changed) showRoom(changed);
+  room.link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   room.toEnd();
   showCommands(room.groupName);
   join(room);

@@ -130,7 +130,8 @@ export class Room {
       this.note(`Back after ${Math.max(1, Math.round((Date.now() - this.#lostAt) / 1000))} s away`);
       this.#lostAt = undefined;
     }
-    if (state === 'discarded') {
+    // With the connection every group ends; the page tells of that, and joins again when it has a new one.
+    if (state === 'discarded' && this.#page.client.state !== 'closed') {
       this.note(`Removed from the room: ${reason} (${code})`);
       this.#out();
     }

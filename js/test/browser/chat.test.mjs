@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Chat } from './support/chat.mjs';
-import { Gateway } from './support/program.mjs';
+import { Gateway, shell } from './support/program.mjs';
 
 test('two pages hear each other', async (t) => {
   const gateway = await Gateway.start(t);
@@ -29,28 +29,30 @@ test('the shell publishes to the pages, with both commands that the page shows',
   await gateway.publish('chat.lobby', { type: 'chat.message', from: 'cron', text: 'the backup is done' });
   for (const chat of [ann, bob]) assert.equal(await chat.hears('the backup is done'), 'cron');
 
-  const shown = await ann.page.locator('#curl-command').textContent();
-  assert.equal(await shell(t, shown), 0);
-  for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+  for (const [room, command] of [['help', '#shell-command'], ['random', '#curl-command']]) {
+    for (const chat of [ann, bob]) await chat.enter(room);
+    await shell(t, await ann.page.locator(command).textContent());
+    for (const chat of [ann, bob]) assert.equal(await chat.hears('hello from the shell'), 'anonymous');
+  }
 });
 
 test('`listen` prints what a page sends', async (t) => {
   const gateway = await Gateway.start(t);
-  const lines = gateway.listen('chat.lobby');
   const ann = await Chat.open(t, gateway.url, 'Ann');
-  const heard = lines.next();
+  let line;
+  const listening = gateway.listen(['chat.lobby']).next();
+  const heard = listening.then(({ value }) => (line = value), (error) => (line = { message: {}, error }));
   // Nobody says when `listen` has joined, so Ann repeats herself until it has.
   const said = [];
-  for (let line; !line; ) {
-    said.push(`can you hear me ${said.length}`);
+  while (!line) {
+    said.push(`can you hear me? ${said.length}`);
     await ann.say(said.at(-1));
-    line = await Promise.race([heard, ann.page.evaluate(() => new Promise((done) => setTimeout(done, 100)))]);
   }
-  const { value } = await heard;
-  assert.equal(value.group, 'chat.lobby');
-  assert.equal(value.message.type, 'chat.message');
-  assert.equal(value.message.from, 'Ann');
-  assert.ok(said.includes(value.message.text));
+  await heard;
+  const { text, id, ...message } = line.message;
+  assert.ok(said.includes(text));
+  assert.equal(typeof id, 'string');
+  assert.deepEqual({ ...line, message }, { group: 'chat.lobby', message: { type: 'chat.message', from: 'Ann' } });
 });
 
 test('rooms are apart, count what is unread and can be made and left', async (t) => {
@@ -59,16 +61,16 @@ test('rooms are apart, count what is unread and can be made and left', async (t)
   const bob = await Chat.open(t, gateway.url, 'Bob', { room: 'tea.time' });
 
   await ann.page.getByRole('button', { name: 'New room' }).click();
-  await ann.page.getByLabel('Name', { exact: true }).fill('tea time');
+  await ann.page.getByRole('textbox', { name: 'Name' }).fill('tea time');
   await ann.page.getByRole('button', { name: 'Join room' }).click();
-  await ann.page.getByText("invalid group name").waitFor();
-  await ann.page.getByLabel('Name', { exact: true }).fill('tea.time');
+  await ann.page.getByText('invalid group name').waitFor();
+  await ann.page.getByRole('textbox', { name: 'Name' }).fill('tea.time');
   await ann.page.keyboard.press('Enter');
   await ann.joined('tea.time');
   await bob.say('the kettle is on');
   await ann.hears('the kettle is on');
 
-  await ann.page.getByRole('link', { name: 'lobby' }).click();
+  await ann.enter('lobby');
   assert.deepEqual(await ann.texts(), []);
   await bob.say('and off');
   await bob.say('and on again');
@@ -87,8 +89,30 @@ test('a name is kept, and shown to others', async (t) => {
   const ann = await Chat.open(t, gateway.url, 'Ann');
   const bob = await Chat.open(t, gateway.url, 'Bob');
   await bob.page.getByRole('button', { name: 'You are Bob' }).click();
-  await bob.page.getByLabel('Name', { exact: true }).fill('Robert');
+  await bob.page.getByRole('textbox', { name: 'Name' }).fill('Robert');
   await bob.page.keyboard.press('Enter');
   await bob.say('new name');
   assert.equal(await ann.hears('new name'), 'Robert');
+});
+
+test('a connection that is ended for good is told, and can be opened again', async (t) => {
+  const gateway = await Gateway.start(t);
+  const sockets = [];
+  const prepare = (page) => page.routeWebSocket('**/ws', (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  const ann = await Chat.open(t, gateway.url, 'Ann', { prepare });
+  await ann.say('before');
+  await sockets[0].close({ code: 4505, reason: 'closing time' });
+
+  await ann.connection('closed');
+  await ann.page.getByText('The gateway ended the connection: closing time (4505).').waitFor();
+  await ann.type('into the void');
+  await ann.delivery('into the void', 'failed');
+  await ann.page.getByRole('button', { name: 'Connect again' }).click();
+  await ann.joined('lobby');
+  await ann.page.getByRole('button', { name: 'Retry' }).click();
+  await ann.delivery('into the void', 'sent');
+  assert.deepEqual(await ann.texts(), ['before', 'into the void']);
 });

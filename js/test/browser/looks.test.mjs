@@ -14,10 +14,11 @@ const SCREENS = {
   desktop: { viewport: { width: 1280, height: 800 } },
 };
 
+await mkdir(PICTURES, { recursive: true });
+
 for (const [screen, size] of Object.entries(SCREENS)) {
   for (const colorScheme of ['light', 'dark']) {
     test(`the page on a ${screen}, ${colorScheme}`, async (t) => {
-      await mkdir(PICTURES, { recursive: true });
       const gateway = await Gateway.start(t);
       const ann = await Chat.open(t, gateway.url, 'Quiet Heron', { ...size, colorScheme, reducedMotion: 'reduce' });
       const shoot = (what) => ann.page.screenshot({ path: `${PICTURES}${screen}-${colorScheme}-${what}.png` });
@@ -25,8 +26,7 @@ for (const [screen, size] of Object.entries(SCREENS)) {
 
       await fill(t, gateway, ann);
       await shoot('connected');
-      const { scrollWidth, clientWidth } = await ann.page.evaluate(() => document.documentElement);
-      assert.equal(scrollWidth, clientWidth, 'the page scrolls sideways');
+      await assertFits(ann.page);
 
       await gateway.stop('SIGKILL');
       await ann.page.locator('#countdown', { hasText: /in \d+ s/ }).waitFor();
@@ -37,18 +37,34 @@ for (const [screen, size] of Object.entries(SCREENS)) {
   }
 }
 
+test('the page fits the smallest phones', async (t) => {
+  const gateway = await Gateway.start(t);
+  const viewport = { width: 320, height: 480 };
+  const ann = await Chat.open(t, gateway.url, 'Somebody with a rather long name', { ...SCREENS.phone, viewport });
+  await fill(t, gateway, ann);
+  await assertFits(ann.page);
+  await ann.page.getByText('Publish from the shell', { exact: true }).click();
+  await assertFits(ann.page);
+  const composer = await ann.page.locator('#composer').boundingBox();
+  assert.ok(composer.y + composer.height <= viewport.height, 'there is nowhere to write');
+  await ann.page.screenshot({ path: `${PICTURES}small-phone.png` });
+});
+
+async function assertFits(page) {
+  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.equal(content, screen, 'the page scrolls sideways');
+}
+
 /** A conversation with every kind of message, and one room with something unread. */
 async function fill(t, gateway, ann) {
-  await ann.page.getByRole('link', { name: 'random' }).click();
-  await ann.joined('random');
-  await ann.page.getByRole('link', { name: 'lobby' }).click();
+  await ann.enter('random');
+  await ann.enter('lobby');
   const otter = await Chat.open(t, gateway.url, 'Amber Otter');
   await otter.say('Morning! Is the new gateway up?');
   await otter.say('I see two tabs in here already.');
   await ann.say('Yes, for ten minutes. Restarted it twice while typing this, and nobody noticed.');
   await gateway.publish('chat.lobby', { type: 'chat.message', text: 'hello from the shell' });
-  await otter.page.getByRole('link', { name: 'random' }).click();
-  await otter.joined('random');
+  await otter.enter('random');
   await otter.say('anyone for tea?');
   await ann.page.getByRole('link', { name: 'random 1 unread' }).waitFor();
 }

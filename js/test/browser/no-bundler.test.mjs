@@ -1,8 +1,9 @@
 /** `examples/browser`, served by nothing but a server of files, from another origin than the gateway. */
 
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
-import { once } from 'node:events';
 import { extname } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import { Gateway } from './support/program.mjs';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 
-test('the page without a bundler lists what is published and publishes', async (t) => {
+test('the page without a bundler hears and sends', async (t) => {
   const gateway = await Gateway.start(t);
   const files = await serveFiles(t);
   const open = async () => {
@@ -24,11 +25,14 @@ test('the page without a bundler lists what is published and publishes', async (
   };
   const [one, other] = [await open(), await open()];
 
-  await one.getByLabel('Post a notice').fill('from a page');
-  await one.getByRole('button', { name: 'Post' }).click();
-  for (const page of [one, other]) await page.getByRole('listitem').filter({ hasText: 'from a page' }).waitFor();
-  await gateway.publish('notices', { type: 'notice.posted', text: 'from the shell' });
-  for (const page of [one, other]) await page.getByRole('listitem').filter({ hasText: 'from the shell' }).waitFor();
+  await one.getByLabel('Say something').fill('hello');
+  await one.getByRole('button', { name: 'Send' }).click();
+  await other.getByText('a page: hello').waitFor();
+  await gateway.publish('chat.lobby', { type: 'chat.message', from: 'cron', text: 'good morning' });
+  for (const page of [one, other]) {
+    await page.getByRole('listitem').nth(1).waitFor();
+    assert.deepEqual(await page.getByRole('listitem').allTextContents(), ['a page: hello', 'cron: good morning']);
+  }
 });
 
 async function serveFiles(t) {

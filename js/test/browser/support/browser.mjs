@@ -25,10 +25,10 @@ function browser() {
   return running;
 }
 
-/**
- * A page in a context of its own. The test fails when the page had an uncaught error or broke its content security policy;
- * a failed attempt to connect, which browsers log too, is what these tests are about.
- */
+/** Errors in the console that are no defect: attempts to connect that failed, and the icon of a page without one. */
+const EXPECTED = /WebSocket|ERR_|favicon\.ico/;
+
+/** A page in a context of its own. The test fails when the page had an uncaught error or logged one. */
 export async function newPage(test, options = {}) {
   const context = await (await browser()).newContext(options);
   context.setDefaultTimeout(PATIENCE);
@@ -36,7 +36,8 @@ export async function newPage(test, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(error.stack));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/WebSocket|ERR_/.test(message.text())) problems.push(message.text());
+    const told = `${message.text()} (${message.location().url})`;
+    if (message.type() === 'error' && !EXPECTED.test(told)) problems.push(told);
   });
   test.after(async () => {
     await context.close();

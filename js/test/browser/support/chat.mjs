@@ -8,14 +8,21 @@ export class Chat {
     this.page = page;
   }
 
-  /** Opens the page as `name` and waits until the room is joined. */
-  static async open(test, url, name, { room = 'lobby', ...options } = {}) {
+  /** Opens the page as `name` and waits until the room is joined. `prepare` gets the page before. */
+  static async open(test, url, name, { room = 'lobby', prepare, ...options } = {}) {
     const page = await newPage(test, options);
+    await prepare?.(page);
     await page.addInitScript((nickname) => localStorage.setItem('channel-layers.nickname', nickname), name);
     await page.goto(`${url}/#${room}`);
     const chat = new Chat(page);
     await chat.joined(room);
     return chat;
+  }
+
+  /** Puts a room on show and waits until it is joined. */
+  async enter(room) {
+    await this.page.getByRole('link', { name: room }).click();
+    await this.joined(room);
   }
 
   async joined(room) {

@@ -8,9 +8,8 @@ import { newPage } from './browser.mjs';
  */
 export async function openPeer(test, url, group, { connect = {}, prepare, ...options } = {}) {
   const page = await newPage(test, options);
-  await page.route('**/bare', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bare' }));
-  if (prepare) await prepare(page);
-  await page.goto(`${url}/bare`);
+  await prepare?.(page);
+  await page.goto(`${url}/healthz`); // Of the gateway's origin, and empty.
   await page.evaluate(start, { group, options: connect });
   await joined(page);
   return page;

@@ -5,11 +5,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const PROGRAM = process.env.CHANNEL_LAYERS_BIN ?? `${ROOT}target/debug/channel-layers`;
+const PROGRAM = resolve(process.env.CHANNEL_LAYERS_BIN ?? `${ROOT}target/debug/channel-layers`);
 
 /** A gateway with the chat page. */
 export class Gateway {
@@ -35,7 +36,7 @@ export class Gateway {
 
   /** Starts it, again on the port that it had. */
   async start() {
-    this.#process = run(this.#test, ['serve', '--demo', '--listen', `127.0.0.1:${this.#port}`]);
+    this.#process = run(this.#test, PROGRAM, ['serve', '--demo', '--listen', `127.0.0.1:${this.#port}`]);
     this.#lines = this.#process.lines;
     const { value: line } = await this.#lines.next();
     this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1]);
@@ -50,21 +51,32 @@ export class Gateway {
 
   /** Publishes a message as the shell does; resolves when the command has succeeded. */
   async publish(group, message) {
-    const command = run(this.#test, ['group-send', group, JSON.stringify(message), '--to', this.url]);
-    const code = await command.ended;
-    if (code !== 0) throw new Error(`group-send exited with ${code}: ${command.errors()}`);
+    await succeed(run(this.#test, PROGRAM, ['group-send', group, JSON.stringify(message), '--to', this.url]));
   }
 
-  /** Prints what is sent to a group; an async iterator over the lines, parsed. */
-  async *listen(group) {
-    const command = run(this.#test, ['listen', '--group', group, '--to', this.url]);
+  /** Listens to groups as the shell does; an async iterator over the lines that it prints, parsed. */
+  async *listen(groups) {
+    const args = groups.flatMap((group) => ['--group', group]);
+    const command = run(this.#test, PROGRAM, ['listen', ...args, '--to', this.url]);
     for await (const line of command.lines) yield JSON.parse(line);
+    throw new Error(`listen has ended: ${command.errors()}`);
   }
 }
 
-/** Runs the binary with arguments until the test ends, unless it ends before. */
-function run(test, args) {
-  const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+/** Runs a line as somebody does who copied it, with the binary in the path; resolves when it has succeeded. */
+export async function shell(test, line) {
+  await succeed(run(test, 'sh', ['-c', line]));
+}
+
+async function succeed(command) {
+  const code = await command.ended;
+  if (code !== 0) throw new Error(`it exited with ${code}: ${command.errors()}`);
+}
+
+/** Runs a program until the test ends, unless it ends before. */
+function run(test, program, args) {
+  const env = { ...process.env, NO_COLOR: '1', PATH: `${dirname(PROGRAM)}:${process.env.PATH}` };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let errors = '';
   child.stderr.on('data', (text) => (errors += text));
   const ended = once(child, 'exit').then(([code]) => code);

@@ -1,7 +1,7 @@
 //! The page's files, inside the binary. The page loads the npm package as any page would.
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::routing::get;
 
 use crate::failure::Failure;
@@ -10,6 +10,10 @@ const HTML: &str = "text/html; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+
+/// Nothing but what the page is made of, and its module. It keeps the page honest: what passes here passes anywhere.
+const POLICY: &str =
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Path, content type and text of each file.
 const FILES: [(&str, &str, &str); 6] = [
@@ -24,6 +28,7 @@ const FILES: [(&str, &str, &str); 6] = [
 pub(crate) fn router() -> Result<Router, Failure> {
     Ok(FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
         // Never from a cache: whoever builds a new page wants to see it.
-        router.route(path, get(move || async move { ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text) }))
+        let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, POLICY)];
+        router.route(path, get(move || async move { (headers, text) }))
     }))
 }
