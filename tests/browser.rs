@@ -1,8 +1,10 @@
-//! The platform contract in a real browser: what the client needs of it works, and gives everything back.
+//! What runs in a real browser: the golden vectors, and the platform contract, which works and gives everything back.
 //!
-//! No gateway: addresses where nobody listens show attempts, waits and the end. Run with the wasm-bindgen test runner
-//! (`cargo test --target wasm32-unknown-unknown --no-default-features --test browser`).
+//! No gateway: addresses where nobody listens show attempts, waits and the end. `scripts/test-wasm` runs it.
 #![cfg(target_family = "wasm")]
+
+#[path = "protocol/vectors.rs"]
+mod vectors;
 
 use channel_layers::client::{Client, ClientConfig, State};
 use channel_layers::protocol::Encoding;
@@ -11,6 +13,17 @@ use futures_util::StreamExt;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
+
+macro_rules! run_in_browser {
+    ($($case:ident)*) => {
+        $(#[wasm_bindgen_test]
+        fn $case() {
+            vectors::$case();
+        })*
+    };
+}
+
+run_in_browser! { messages frames invalid lenient names codes }
 
 /// The discard port: browsers refuse it at once, without a network.
 const NOBODY: &str = "ws://127.0.0.1:9/ws";

@@ -72,8 +72,8 @@ export class Group<M extends Messages<M> = AnyMessages> {
 
   /** Waits until the gateway has let the client into the group; rejects when it does not. */
   async ready(options?: WaitOptions): Promise<void> {
-    this.#asked = true;
     if (this.#ended) throw this.#error ?? local('closed', `the group ${this.name} was left`);
+    this.#asked = true;
     await this.#owner.connection.request((core) => core.join(this.#member.handle), options);
   }
 
@@ -162,12 +162,9 @@ export class Group<M extends Messages<M> = AnyMessages> {
 
   /** The group ends with an error; somebody is told of it. */
   #refuse(error: ChannelLayersError): void {
-    const heard = this.#states.size + this.#streams.size > 0;
+    const told = this.#asked || this.#states.size + this.#streams.size > 0;
     this.#end(discarded(error), error);
-    // Not at once: a name may be refused within the constructor, before its caller could ask.
-    queueMicrotask(() => {
-      if (!heard && !this.#asked) this.#owner.error(error);
-    });
+    if (!told) this.#owner.error(error);
   }
 
   #end(change: Membership, error?: ChannelLayersError): void {
