@@ -47,6 +47,8 @@ const CONTROL: usize = 127;
 
 /// One connected client. The future ends when the socket has.
 pub(crate) struct Connection<L> {
+    /// The connection's number among all.
+    number: u64,
     shared: Arc<Shared<L>>,
     session: Session,
     socket: Socket,
@@ -61,6 +63,8 @@ pub(crate) struct Connection<L> {
     timer: Pin<Box<Sleep>>,
     /// Bytes of answers since the peer took everything.
     answers: usize,
+    /// No more requests are taken, and nobody waits for one.
+    hushed: bool,
     /// Our close code, once the connection is closing; nothing in it where the client closed.
     closing: Option<Option<CloseCode>>,
 }
@@ -81,6 +85,7 @@ type Progress = Result<bool, Gone>;
 
 impl<L: ChannelLayer> Connection<L> {
     pub(crate) fn new(
+        number: u64,
         shared: Arc<Shared<L>>,
         socket: Socket,
         encoding: Encoding,
@@ -88,6 +93,7 @@ impl<L: ChannelLayer> Connection<L> {
         credentials: Box<Credentials>,
     ) -> Self {
         Self {
+            number,
             session: Session::new(shared.config.clone(), encoding, now()),
             timer: Box::pin(tokio::time::sleep(shared.config.connect_timeout)),
             shared,
@@ -100,6 +106,7 @@ impl<L: ChannelLayer> Connection<L> {
             memberships: HashMap::new(),
             operation: None,
             answers: 0,
+            hushed: false,
             closing: None,
         }
     }
@@ -115,7 +122,9 @@ impl<L: ChannelLayer> Connection<L> {
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Progress {
         // What waits goes out before a signal is looked at, so a shutdown cuts nothing off that could still be written.
         let mut more = self.poll_write(cx)?;
-        self.poll_signal(cx)?;
+        if !more {
+            self.poll_signal(cx)?;
+        }
         more |= self.poll_operation(cx)?;
         more |= self.poll_read(cx)?;
         more |= self.poll_timer(cx)?;
@@ -202,6 +211,10 @@ impl<L: ChannelLayer> Connection<L> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Progress {
+        if self.outbox.is_quiet() {
+            self.hush();
+            return Ok(false);
+        }
         if !self.session.wants_frames() || self.answers > UNREAD_ANSWERS {
             return Ok(false);
         }
@@ -222,6 +235,14 @@ impl<L: ChannelLayer> Connection<L> {
             }
         };
         self.handle(cx, input).map(|()| true)
+    }
+
+    /// Tells the gateway once that no request is in hand, so that nothing more will be acknowledged.
+    fn hush(&mut self) {
+        if !self.hushed && self.operation.is_none() {
+            self.hushed = true;
+            self.shared.connections.hushed(self.number);
+        }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {

@@ -19,7 +19,8 @@ use crate::protocol::ChannelName;
 pub(crate) struct Connections {
     state: Mutex<State>,
     limit: usize,
-    ended: Notify,
+    /// A connection has ended, or has become quiet.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -28,24 +29,29 @@ struct State {
     channels: HashSet<ChannelName>,
     next: u64,
     shutting_down: bool,
+    /// Those that may still have a request in hand, once all were asked to take no more.
+    busy: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     outbox: Arc<Outbox>,
     task: AbortHandle,
+    /// Has no request in hand and takes no more.
+    quiet: bool,
 }
 
 impl Connections {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), limit, ended: Notify::new() }
+        Self { state: Mutex::default(), limit, changed: Notify::new() }
     }
 
-    /// Starts a connection's task; false when there are too many, or the gateway shuts down.
-    pub(crate) fn spawn(
+    /// Starts the task of the connection that `make` gives for its number; false when there are too many, or the
+    /// gateway shuts down.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         outbox: Arc<Outbox>,
-        connection: impl Future<Output = ()> + Send + 'static,
+        make: impl FnOnce(u64) -> F,
     ) -> bool {
         let mut state = self.lock();
         if state.shutting_down || state.open.len() >= self.limit {
@@ -54,11 +60,12 @@ impl Connections {
         let number = state.next;
         state.next += 1;
         let place = Place { connections: self.clone(), number };
+        let connection = make(number);
         let task = tokio::spawn(async move {
             let _place = place;
             connection.await;
         });
-        state.open.insert(number, Entry { outbox, task: task.abort_handle() });
+        state.open.insert(number, Entry { outbox, task: task.abort_handle(), quiet: false });
         true
     }
 
@@ -77,10 +84,31 @@ impl Connections {
         self.lock().channels.contains(name)
     }
 
-    /// Takes no more connections and asks all to close. Clients are asked to come back spread over a time.
-    pub(crate) fn shut_down(&self, spread: Duration) {
+    /// Takes no more connections, asks all to take no more requests, and waits until none has one in hand.
+    pub(crate) async fn hush(&self) {
+        {
+            let mut state = self.lock();
+            state.shutting_down = true;
+            state.busy = state.open.values().filter(|entry| !entry.quiet).count();
+            state.open.values().for_each(|entry| entry.outbox.hush());
+        }
+        self.wait_until(|state| state.busy == 0).await;
+    }
+
+    /// The connection with this number has no request in hand and takes no more.
+    pub(crate) fn hushed(&self, number: u64) {
         let mut state = self.lock();
-        state.shutting_down = true;
+        if let Some(entry) = state.open.get_mut(&number).filter(|entry| !entry.quiet) {
+            entry.quiet = true;
+            state.busy = state.busy.saturating_sub(1);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Asks all to close. Clients are asked to come back spread over a time.
+    pub(crate) fn shut_down(&self, spread: Duration) {
+        let state = self.lock();
         let count = u32::try_from(state.open.len()).unwrap_or(u32::MAX).max(1);
         for (place, entry) in (1..).zip(state.open.values()) {
             entry.outbox.shut_down(spread / count * place);
@@ -89,12 +117,16 @@ impl Connections {
 
     /// Waits until every connection has ended.
     pub(crate) async fn wait(&self) {
+        self.wait_until(|state| state.open.is_empty()).await;
+    }
+
+    async fn wait_until(&self, reached: impl Fn(&State) -> bool) {
         loop {
-            let ended = self.ended.notified();
-            if self.lock().open.is_empty() {
+            let changed = self.changed.notified();
+            if reached(&self.lock()) {
                 return;
             }
-            ended.await;
+            changed.await;
         }
     }
 
@@ -119,9 +151,14 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let entry = self.connections.lock().open.remove(&self.number);
+        let mut state = self.connections.lock();
+        let entry = state.open.remove(&self.number);
+        if entry.as_ref().is_some_and(|entry| !entry.quiet) {
+            state.busy = state.busy.saturating_sub(1);
+        }
+        drop(state);
         drop(entry);
-        self.connections.ended.notify_waiters();
+        self.connections.changed.notify_waiters();
     }
 }
 

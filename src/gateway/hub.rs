@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell, oneshot};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep_until};
 
@@ -58,9 +58,29 @@ pub(crate) struct Room {
     group: GroupName,
     rooms: Arc<Rooms>,
     members: Arc<Members>,
+    drain: Arc<Drain>,
     /// Set once the room's channel is in the group. Joiners wait for whoever is at it, and take over from one that
     /// gives up.
     pump: OnceCell<Pump>,
+}
+
+/// A question to a pump: when has everything gone round that the layer had for the room?
+#[derive(Debug, Default)]
+struct Drain {
+    asked: Notify,
+    /// Dropped when it has, or with the room.
+    answer: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Drain {
+    fn ask(&self, answer: oneshot::Sender<()>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        self.asked.notify_one();
+    }
+
+    fn answer(&self) {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
 /// A running pump; stopped when dropped, which drops the mailbox, which leaves the group.
@@ -104,6 +124,15 @@ impl<L: ChannelLayer> Hub<L> {
         room.map_or(0, |room| room.members.len())
     }
 
+    /// Waits until everything that the layer has for the groups here by now waits in their members' outboxes.
+    pub(crate) async fn drain(&self) {
+        let drains: Vec<_> = lock(&self.rooms).values().filter_map(Weak::upgrade).map(|room| room.drain()).collect();
+        for drained in drains {
+            // The answer is that the other end is dropped.
+            let _ = drained.await;
+        }
+    }
+
     fn room(&self, group: &GroupName) -> Arc<Room> {
         let mut rooms = lock(&self.rooms);
         if let Some(room) = rooms.get(group).and_then(Weak::upgrade) {
@@ -113,6 +142,7 @@ impl<L: ChannelLayer> Hub<L> {
             group: group.clone(),
             rooms: self.rooms.clone(),
             members: Arc::default(),
+            drain: Arc::default(),
             pump: OnceCell::new(),
         });
         rooms.insert(group.clone(), Arc::downgrade(&room));
@@ -128,6 +158,7 @@ impl<L: ChannelLayer> Hub<L> {
             group: room.group.clone(),
             room: Arc::downgrade(room),
             members: room.members.clone(),
+            drain: room.drain.clone(),
             counters: self.counters.clone(),
         };
         Ok(Pump(tokio::spawn(pump.run()).abort_handle()))
@@ -147,6 +178,19 @@ impl Drop for Membership {
 }
 
 impl Room {
+    fn drain(&self) -> oneshot::Receiver<()> {
+        let (answer, drained) = oneshot::channel();
+        // A room without a pump has nothing to hand round.
+        if self.pump.initialized() {
+            self.drain.ask(answer);
+        }
+        // A pump that ended answers what was asked before it did; this is for what was asked after.
+        if self.members.has_ended() {
+            self.drain.answer();
+        }
+        drained
+    }
+
     /// Frees the room's place in the map, so that the next join opens a new room.
     fn retire(&self) {
         let mut rooms = lock(&self.rooms);
@@ -179,6 +223,7 @@ struct PumpTask<L> {
     group: GroupName,
     room: Weak<Room>,
     members: Arc<Members>,
+    drain: Arc<Drain>,
     counters: Arc<Counters>,
 }
 
@@ -196,6 +241,8 @@ impl<L: ChannelLayer> PumpTask<L> {
                     }
                     self.fan_out(&mut batch).await;
                 }
+                // Only looked at when nothing waits in the mailbox.
+                () = self.drain.asked.notified() => self.drain.answer(),
                 () = sleep_until(renewal) => {
                     renewal = Instant::now() + self.renew(period).await;
                 }
@@ -233,6 +280,7 @@ impl<L: ChannelLayer> PumpTask<L> {
             room.retire();
         }
         self.members.expel(GroupCode::INSUFFICIENT_STATE);
+        self.drain.answer();
         self.counters.rooms_lost.add(1);
     }
 }

@@ -46,6 +46,11 @@ impl Members {
         Some(slot)
     }
 
+    /// Whether the room has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Takes a member out, unless it is out already.
     pub(crate) fn remove(&self, slot: usize, id: u64) {
         let mut slab = self.lock();

@@ -143,17 +143,25 @@ impl<L: ChannelLayer> Gateway<L> {
         Ok(())
     }
 
-    /// Takes no more connections and closes all there are with 4000, asking each client to stay away for its share of
+    /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections and
+    /// no more requests, hands what the layer has for the groups here to their members, and then closes every socket
+    /// with 4000, asking each client to stay away for its share of
     /// [`reconnect_spread`](GatewayConfig::reconnect_spread). Returns when all have ended, or after
     /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), when the rest are cut. The layer stays open.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has asked every connection to close, and cuts none.
+    /// A dropped future has stopped the gateway from taking requests, may have asked connections to close, and cuts
+    /// none. Calling it again goes on.
     pub async fn shutdown(&self) {
         let connections = &self.0.connections;
-        connections.shut_down(self.0.config.reconnect_spread);
-        if timeout(self.0.config.shutdown_timeout, connections.wait()).await.is_err() {
+        let orderly = async {
+            connections.hush().await;
+            self.0.hub.drain().await;
+            connections.shut_down(self.0.config.reconnect_spread);
+            connections.wait().await;
+        };
+        if timeout(self.0.config.shutdown_timeout, orderly).await.is_err() {
             let cut = connections.abort();
             tracing::warn!(cut, "connections did not close in time and were cut");
             connections.wait().await;

@@ -75,6 +75,7 @@ pub(crate) enum Refusal {
 
 const OVERFLOW: u8 = 1;
 const SHUTDOWN: u8 = 2;
+const QUIET: u8 = 4;
 
 /// What others want of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,6 +119,16 @@ impl Outbox {
         self.raise(OVERFLOW);
     }
 
+    /// Asks the connection to take no more requests.
+    pub(crate) fn hush(&self) {
+        self.raise(QUIET);
+    }
+
+    /// Whether the connection is to take no more requests.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & QUIET != 0
+    }
+
     /// Asks the connection to close.
     pub(crate) fn shut_down(&self, retry_after: Duration) {
         let millis = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
@@ -134,9 +145,11 @@ impl Outbox {
     pub(crate) fn signal(&self, waker: &Waker) -> Option<Signal> {
         self.waker.register(waker);
         match self.flags.load(Ordering::Acquire) {
-            0 => None,
             flags if flags & OVERFLOW != 0 => Some(Signal::Overflow),
-            _ => Some(Signal::Shutdown(Duration::from_millis(self.retry_after.load(Ordering::Relaxed).into()))),
+            flags if flags & SHUTDOWN != 0 => {
+                Some(Signal::Shutdown(Duration::from_millis(self.retry_after.load(Ordering::Relaxed).into())))
+            }
+            _ => None,
         }
     }
 }

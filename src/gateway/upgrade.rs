@@ -101,10 +101,10 @@ fn start<L: ChannelLayer>(
 ) -> bool {
     let outbox = Arc::new(Outbox::new(shared.config.outbound_messages, shared.config.outbound_bytes));
     let (connections, shared) = (shared.connections.clone(), shared.clone());
-    connections.spawn(outbox.clone(), async move {
+    connections.spawn(outbox.clone(), |number| async move {
         let Ok(upgraded) = upgrade.await else { return };
         // Boxed, because what is held across an await is held twice in the task, by the caller and by the callee.
-        let connection = Box::new(open(shared, upgraded, choice, outbox, credentials));
+        let connection = Box::new(open(number, shared, upgraded, choice, outbox, credentials));
         match choice {
             Choice::Unknown => {
                 let reason = "none of the offered subprotocols is known";
@@ -116,6 +116,7 @@ fn start<L: ChannelLayer>(
 }
 
 fn open<L: ChannelLayer>(
+    number: u64,
     shared: Arc<Shared<L>>,
     upgraded: Upgraded,
     choice: Choice,
@@ -128,7 +129,7 @@ fn open<L: ChannelLayer>(
         Choice::Chosen(encoding) => encoding,
         Choice::Default | Choice::Unknown => Encoding::Json,
     };
-    Connection::new(shared, socket, encoding, outbox, credentials)
+    Connection::new(number, shared, socket, encoding, outbox, credentials)
 }
 
 /// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read

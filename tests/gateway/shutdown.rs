@@ -1,5 +1,6 @@
 //! The end of a gateway, and where it may begin.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use channel_layers::ErrorKind;
@@ -9,7 +10,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::raw::Raw;
-use crate::support::{Server, within};
+use crate::support::{Client, Server, eventually, within};
+
+/// The opcode of a text frame.
+const TEXT: u8 = 1;
 
 #[tokio::test]
 async fn every_client_is_closed_with_4000_and_its_own_wait() {
@@ -50,6 +54,56 @@ async fn what_was_accepted_before_the_shutdown_arrives_before_the_close() {
     assert_eq!(receiver.raw.closed().await.0, 4000);
     drop(sender);
     stopping.stopped().await;
+}
+
+/// Sends to the group until the gateway closes, one request after the other; what was acknowledged.
+async fn send_until_closed(mut sender: Client, lane: usize) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for n in 0.. {
+        let note = format!("{lane}.{n}");
+        sender.request(json!({"op": "group_send", "group": "g", "message": {"note": note}})).await;
+        match sender.raw.next().await {
+            Some(frame) if frame.opcode == TEXT => acknowledged.push(note),
+            _ => break,
+        }
+    }
+    acknowledged
+}
+
+/// What a member hears until the gateway closes.
+async fn hear_until_closed(mut member: Client) -> HashSet<String> {
+    let mut heard = HashSet::new();
+    while let Some(frame) = member.raw.next().await.filter(|frame| frame.opcode == TEXT) {
+        let frame: Value = serde_json::from_slice(&frame.payload).unwrap();
+        heard.extend(frame["message"]["note"].as_str().map(str::to_owned));
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_accepted_during_the_shutdown_arrives_before_the_close_too() {
+    for _ in 0..20 {
+        let server = Server::start(GatewayConfig::default()).await;
+        let members =
+            [server.join("g").await, server.join("g").await].map(|member| tokio::spawn(hear_until_closed(member)));
+        let mut senders = Vec::new();
+        for lane in 0..8 {
+            senders.push(tokio::spawn(send_until_closed(server.connect().await, lane)));
+        }
+        let gateway = server.gateway.clone();
+        eventually("messages flow", || gateway.stats().frames_in > 400).await;
+        let stopping = server.stop();
+        let mut acknowledged = Vec::new();
+        for sender in senders {
+            acknowledged.extend(within("the senders are closed", sender).await.unwrap());
+        }
+        for member in members {
+            let heard = within("the members are closed", member).await.unwrap();
+            let missing: Vec<_> = acknowledged.iter().filter(|note| !heard.contains(*note)).collect();
+            assert!(missing.is_empty(), "{} of {}: {missing:?}", missing.len(), acknowledged.len());
+        }
+        stopping.stopped().await;
+    }
 }
 
 #[tokio::test]
