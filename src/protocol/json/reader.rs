@@ -1,23 +1,16 @@
-//! JSON (RFC 8259): a strict reader of events and a writer of them.
-//!
-//! A byte string stands in JSON as `{"$bytes": "<base64>"}`; the reader turns exactly that shape into one event. An
-//! escaped half of a surrogate pair, as JavaScript can write it, reads as U+FFFD.
+//! The reader: strict, in one pass, without an allocation but for strings that hold escapes.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::event::{Check, Visitor};
-use super::value::{Builder, Value};
-use super::{MAX_DEPTH, base64};
+use crate::protocol::event::{Check, Visitor};
+use crate::protocol::value::{Builder, Value};
+use crate::protocol::{MAX_DEPTH, base64};
 
-/// Why bytes are not the JSON that was expected: what, and at which byte.
-pub(super) type Fault = (&'static str, usize);
-
-/// The key that marks a byte string.
-const BYTES_KEY: &str = "$bytes";
+use super::{BYTES_KEY, Fault};
 
 /// Reads the map that fills `text`. The map itself is never taken for a byte string.
-pub(super) fn read<V: Visitor>(text: &str, visitor: &mut V) -> Result<(), Fault> {
+pub(in crate::protocol) fn read<V: Visitor>(text: &str, visitor: &mut V) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     reader.open_map()?;
     reader.members(visitor, MAX_DEPTH - 1)?;
@@ -26,7 +19,11 @@ pub(super) fn read<V: Visitor>(text: &str, visitor: &mut V) -> Result<(), Fault>
 
 /// Calls `entry` with each key of the map that fills `text` and the place of its value, having checked that it nests at
 /// most `depth` levels.
-pub(super) fn entries(text: &str, depth: usize, entry: &mut dyn FnMut(&str, Range<usize>)) -> Result<(), Fault> {
+pub(in crate::protocol) fn entries(
+    text: &str,
+    depth: usize,
+    entry: &mut dyn FnMut(&str, Range<usize>),
+) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     reader.open_map()?;
     let mut more = reader.open(b'}');
@@ -41,7 +38,7 @@ pub(super) fn entries(text: &str, depth: usize, entry: &mut dyn FnMut(&str, Rang
 }
 
 /// Calls `item` with the place of each value of the list that fills `text`, which was checked before.
-pub(super) fn items(text: &str, item: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
+pub(in crate::protocol) fn items(text: &str, item: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader::new(text);
     if reader.peek() != Some(b'[') {
         return Err(("expected a list", 0));
@@ -57,13 +54,13 @@ pub(super) fn items(text: &str, item: &mut dyn FnMut(Range<usize>)) -> Result<()
 }
 
 /// The text of the string that fills `text`.
-pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
+pub(in crate::protocol) fn string(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(text);
     (reader.peek()? == b'"').then(|| reader.string().ok()).flatten()
 }
 
 /// The value that fills `text`, as a tree.
-pub(super) fn value(text: &str) -> Option<Value> {
+pub(in crate::protocol) fn value(text: &str) -> Option<Value> {
     let mut builder = Builder::default();
     let mut reader = Reader::new(text);
     reader.value(&mut builder, MAX_DEPTH).and_then(|()| reader.end()).ok()?;
@@ -382,133 +379,4 @@ fn unescape_unit(bytes: &[u8], at: usize, out: &mut String) -> usize {
     }
     out.push(char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER));
     4
-}
-
-/// Writes events as compact JSON.
-#[derive(Default)]
-pub(super) struct Writer {
-    out: Vec<u8>,
-    /// Whether a comma must stand before the next value or key.
-    comma: bool,
-}
-
-impl Writer {
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.out
-    }
-
-    fn separate(&mut self) {
-        if self.comma {
-            self.out.push(b',');
-        }
-        self.comma = true;
-    }
-
-    fn text(&mut self, text: &str) {
-        self.separate();
-        self.out.extend_from_slice(text.as_bytes());
-    }
-
-    fn begin(&mut self, open: u8) {
-        self.separate();
-        self.out.push(open);
-        self.comma = false;
-    }
-
-    fn end(&mut self, close: u8) {
-        self.out.push(close);
-        self.comma = true;
-    }
-
-    /// Writes a value that is JSON already.
-    pub(super) fn raw(&mut self, json: &[u8]) {
-        self.separate();
-        self.out.extend_from_slice(json);
-    }
-}
-
-impl Visitor for Writer {
-    fn null(&mut self) {
-        self.text("null");
-    }
-
-    fn bool(&mut self, value: bool) {
-        self.text(if value { "true" } else { "false" });
-    }
-
-    fn int(&mut self, value: i64) {
-        self.text(&value.to_string());
-    }
-
-    fn uint(&mut self, value: u64) {
-        self.text(&value.to_string());
-    }
-
-    /// JSON has no infinities and no NaN: they become `null`, as `JSON.stringify` writes them.
-    fn float(&mut self, value: f64) {
-        if value.is_finite() { self.text(&format!("{value:?}")) } else { self.null() }
-    }
-
-    fn str(&mut self, value: &str) {
-        self.separate();
-        write_string(value, &mut self.out);
-    }
-
-    fn bytes(&mut self, value: &[u8]) {
-        self.separate();
-        self.out.extend_from_slice(b"{\"$bytes\":\"");
-        base64::encode(value, &mut self.out);
-        self.out.extend_from_slice(b"\"}");
-    }
-
-    fn begin_list(&mut self) {
-        self.begin(b'[');
-    }
-
-    fn end_list(&mut self) {
-        self.end(b']');
-    }
-
-    fn begin_map(&mut self) {
-        self.begin(b'{');
-    }
-
-    fn key(&mut self, key: &str) {
-        self.str(key);
-        self.out.push(b':');
-        self.comma = false;
-    }
-
-    fn end_map(&mut self) {
-        self.end(b'}');
-    }
-
-    fn number(&mut self, text: &str) {
-        self.text(text);
-    }
-}
-
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut done = 0;
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0..=0x1f => b'u',
-            _ => continue,
-        };
-        out.extend_from_slice(&text.as_bytes()[done..at]);
-        out.extend_from_slice(&[b'\\', short]);
-        if short == b'u' {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
-            out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-        done = at + 1;
-    }
-    out.extend_from_slice(&text.as_bytes()[done..]);
-    out.push(b'"');
 }
