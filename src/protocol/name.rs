@@ -37,7 +37,8 @@ impl ChannelName {
         Ok(Self(name.into()))
     }
 
-    /// The part up to and including the `!`, or the whole name where there is none. Capacity is counted on it.
+    /// The part up to and including the `!`, or the whole name where there is none. Layers that keep
+    /// one queue per process count capacity on it.
     pub fn non_local(&self) -> &str {
         match self.0.find('!') {
             Some(at) => &self.0[..=at],
