@@ -1,6 +1,8 @@
 //! From HTTP to a WebSocket: what is accepted, what is refused, and which subprotocol is chosen.
 
-use channel_layers::gateway::GatewayConfig;
+use channel_layers::gateway::{Gateway, GatewayConfig};
+use channel_layers::layer::Layer;
+use tokio::net::TcpListener;
 
 use crate::support::Server;
 use crate::support::raw::{CLOSE, Raw, request};
@@ -105,4 +107,23 @@ async fn beyond_the_connection_limit_the_answer_is_503() {
     assert_eq!(first.next().await, None);
     crate::support::eventually("a free place", || server.gateway.stats().connections == 1).await;
     server.connect().await;
+}
+
+/// The stream that another HTTP server hands over is not the gateway's own, and carries a connection all the same.
+#[tokio::test]
+async fn the_router_works_in_an_application_that_axum_serves() {
+    let gateway = Gateway::new(Layer::default(), GatewayConfig::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let application = tokio::spawn(axum::serve(listener, gateway.router()).into_future());
+    let mut raw = Raw::open(address, &[]).await;
+    raw.text(r#"{"op":"connect","id":1}"#).await;
+    assert_eq!(raw.json().await["op"], "welcome");
+    raw.text(r#"{"op":"group_add","id":2,"group":"g"}"#).await;
+    assert_eq!(raw.json().await["op"], "ok");
+    raw.text(r#"{"op":"group_send","group":"g","message":{"n":1}}"#).await;
+    assert_eq!(raw.json().await["message"]["n"], 1);
+    let (_, (code, _)) = tokio::join!(gateway.shutdown(), raw.closed());
+    assert_eq!(code, 4000);
+    application.abort();
 }
