@@ -1,5 +1,5 @@
 /**
- * `wasm-opt` over the module, without the texts of panics, and with one-letter names between module and glue.
+ * `wasm-opt` over the module, without panics and what only they use, and with one-letter names between module and glue.
  *
  * The optimiser is npm's binaryen, called by path: another one that happens to be in PATH may be too old for what rustc
  * emits. It gets exactly the features that rustc turns on; with more it emits what some runtimes do not load.
@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import binaryen from 'binaryen';
+import { sweep } from './sweep.mjs';
 
 const WASM_OPT = join(import.meta.dirname, '../node_modules/binaryen/bin/wasm-opt');
 
@@ -23,28 +24,43 @@ const FEATURES = {
 };
 
 /**
- * The standard library's ways to panic. Their work is to write a text, and in a browser nobody ever sees it: it goes to a
- * standard error output that does not exist, and then the module traps. So they may trap at once.
+ * The standard library's ways to panic, and `Debug`, which writes values into their texts and nothing else here. In a
+ * browser nobody ever sees such a text: it goes to a standard error output that does not exist, and then the module
+ * traps. So they may trap at once.
  */
 const PANIC = new RegExp([
   '^(core|std)\\[\\w+\\]::panicking::', '::slice_index_fail$', '::slice_error_fail', '^core.*::(unwrap|expect)_failed$',
   '^alloc.*::(handle_error|capacity_overflow|handle_alloc_error)$', '^core.*::cell::panic_already', '::rust_panic$',
+  '\\bcore(\\[\\w+\\])?::fmt::',
 ].join('|'));
 
 /** Returns the smaller module and the glue that fits it. */
 export function optimise(work) {
-  const [trapping, small] = [join(work, 'core.trapping.wasm'), join(work, 'core.wasm')];
-  writeFileSync(trapping, trapInsteadOfPanic(readFileSync(join(work, 'core_bg.wasm'))));
-  const enabled = Object.keys(FEATURES).map((feature) => `--enable-${feature}`);
-  const args = [trapping, '-o', small, '-Oz', ...enabled, '--strip-debug', '--minify-imports-and-exports-and-modules'];
-  const names = JSON.parse(execFileSync(process.execPath, [WASM_OPT, ...args], { encoding: 'utf8' }));
+  const [trapping, trapped, swept, small] = ['trapping', 'trapped', 'swept', 'small'].map((step) => join(work, `core.${step}.wasm`));
+  const original = parse(join(work, 'core_bg.wasm'));
+  writeFileSync(trapping, trapInsteadOfPanic(parse(join(work, 'core_bg.wasm'))));
+  wasmOpt(trapping, trapped);
+  const module = parse(trapped);
+  sweep(original, module);
+  writeFileSync(swept, module.emitBinary());
+  const names = JSON.parse(wasmOpt(swept, small, '--strip-debug', '--minify-imports-and-exports-and-modules'));
   return { wasm: readFileSync(small), glue: rename(readFileSync(join(work, 'core.js'), 'utf8'), names) };
 }
 
-function trapInsteadOfPanic(bytes) {
-  const features = Object.values(FEATURES).reduce((all, feature) => all | binaryen.Features[feature], 0);
-  const module = binaryen.readBinary(bytes);
-  module.setFeatures(features);
+/** Rust's stack lies lowest in memory and ends far above its first kilobyte, so that is as good as unused. */
+function wasmOpt(from, to, ...more) {
+  const enabled = Object.keys(FEATURES).map((feature) => `--enable-${feature}`);
+  const args = [WASM_OPT, from, '-o', to, '-Oz', '--low-memory-unused', ...enabled, ...more];
+  return execFileSync(process.execPath, args, { encoding: 'utf8' });
+}
+
+function parse(file) {
+  const module = binaryen.readBinary(readFileSync(file));
+  module.setFeatures(Object.values(FEATURES).reduce((all, feature) => all | binaryen.Features[feature], 0));
+  return module;
+}
+
+function trapInsteadOfPanic(module) {
   const functions = Array.from({ length: module.getNumFunctions() }, (_, at) => module.getFunctionByIndex(at));
   const panics = functions.filter((one) => {
     const { module: imported, name } = binaryen.getFunctionInfo(one);
