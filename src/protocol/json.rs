@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::event::{Check, Visitor};
 use super::value::{Builder, Value};
-use super::{MAX_DEPTH, base64};
+use super::{MAX_DEPTH, base64, digits};
 
 /// Why bytes are not the JSON that was expected: what, and at which byte.
 pub(super) type Fault = (&'static str, usize);
@@ -441,7 +441,7 @@ impl Visitor for Writer {
     }
 
     fn uint(&mut self, value: u64) {
-        self.text(&value.to_string());
+        self.text(&digits(value));
     }
 
     /// JSON has no infinities and no NaN: they become `null`, as `JSON.stringify` writes them.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::event::Visitor;
 use super::json::Fault;
-use super::{Encoding, Message, Value, json, msgpack};
+use super::{Encoding, Message, Value, digits, json, msgpack};
 
 /// One value that is still bytes, of a message or frame that was checked.
 #[derive(Clone, Copy, Debug)]
@@ -256,8 +256,10 @@ fn put_plain(writer: &mut impl Visitor, value: &Scalar<'_>) {
 
 /// Seconds to the millisecond, without a fraction where it is zero.
 fn decimal_seconds(time: Duration) -> String {
+    let whole = digits(time.as_secs());
     match time.subsec_millis() {
-        0 => time.as_secs().to_string(),
-        millis => format!("{}.{millis:03}", time.as_secs()).trim_end_matches('0').into(),
+        0 => whole,
+        // The leading one keeps the zeros behind the point.
+        millis => [&whole, ".", digits(1000 + millis)[1..].trim_end_matches('0')].concat(),
     }
 }

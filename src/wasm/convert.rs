@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 use crate::client::session::{Failure, SessionConfig, Token};
-use crate::protocol::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
+use crate::protocol::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action, digits};
 use crate::{Error, ErrorKind};
 
 /// The number and the name under which JavaScript knows a failure.
@@ -28,7 +28,7 @@ pub(super) fn code(kind: ErrorKind) -> (u16, &'static str) {
 
 /// What is thrown: a plain object of the fields that the facade makes an error of.
 pub(super) fn thrown(error: &Error) -> JsValue {
-    throw(error.kind(), &error.to_string(), error.is_temporary())
+    throw(error.kind(), error.text(), error.is_temporary())
 }
 
 /// As [`thrown`].
@@ -126,7 +126,7 @@ fn entry(out: &mut String, code: u16, name: &str) {
         (_, Action::Resubscribe) => "action\":\"resubscribe\"}",
     };
     let separator = if out.ends_with('[') { "" } else { "," };
-    for part in [separator, "{\"code\":", &code.to_string(), ",\"name\":\"", name, "\",\"", more] {
+    for part in [separator, "{\"code\":", &digits(code), ",\"name\":\"", name, "\",\"", more] {
         out.push_str(part);
     }
 }

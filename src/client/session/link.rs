@@ -111,7 +111,7 @@ impl Session {
             Ok(Some(frame)) => self.served(frame, now),
             // An `op` of a later version of the protocol.
             Ok(None) => {}
-            Err(error) => self.drop_link(CloseCode::PROTOCOL_ERROR.0, error.to_string(), "bad frame", now),
+            Err(error) => self.drop_link(CloseCode::PROTOCOL_ERROR.0, error.into_reason(), "bad frame", now),
         }
         self.pump(now);
     }
@@ -130,10 +130,10 @@ impl Session {
             Ok(token) => self.token_provided(token, now),
             Err(error) if error.kind() == ErrorKind::Refused(ErrorCode::UNAUTHORIZED) => {
                 if !matches!(self.link, Link::Closed) {
-                    self.terminate(CloseCode::INVALID_TOKEN.0, error.to_string(), "no token");
+                    self.terminate(CloseCode::INVALID_TOKEN.0, error.text().into(), "no token");
                 }
             }
-            Err(error) => self.token_failed(&error.to_string(), None, now),
+            Err(error) => self.token_failed(error.text(), None, now),
         }
         self.pump(now);
     }
