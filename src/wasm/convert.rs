@@ -105,14 +105,17 @@ pub(super) fn token_error(error: &JsValue) -> Error {
 /// All code tables: `{"errors":[{"code":…,"name":…,"temporary":…}],"local":[…],"closes":[{"code":…,"name":…,
 /// "action":…}],"groups":[…]}`.
 pub(super) fn codes() -> String {
-    let mut out = String::from("{\"errors\":[");
-    ErrorCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"local\":[");
-    LocalCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"closes\":[");
-    CloseCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"groups\":[");
-    GroupCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
+    let tables = [
+        ("{\"errors\":[", ErrorCode::NAMES),
+        ("],\"local\":[", LocalCode::NAMES),
+        ("],\"closes\":[", CloseCode::NAMES),
+        ("],\"groups\":[", GroupCode::NAMES),
+    ];
+    let mut out = String::new();
+    for (before, codes) in tables {
+        out.push_str(before);
+        codes.iter().for_each(|&(code, name)| entry(&mut out, code, name));
+    }
     out.push_str("]}");
     out
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::{Effect, Event, Failure, State};
-use super::requests::{Kind, Request};
+use super::requests::Kind;
 use super::{Session, Token, backoff};
 use crate::protocol::{
     Action, ChannelName, ClientFrame, CloseCode, CloseReason, ErrorCode, LocalCode, ServerFrame, Target, Welcome,
@@ -402,11 +402,11 @@ impl Session {
         self.link = Link::Closed;
         self.identity = None;
         let failure = closed(code, &reason);
-        let outstanding: Vec<Request> =
-            self.requests.take_in_flight().into_iter().chain(self.requests.take_queue()).collect();
-        for request in outstanding {
-            if !matches!(request.kind, Kind::Add(_) | Kind::Refresh) {
-                self.finish(&request, Err(failure.clone()));
+        for requests in [self.requests.take_in_flight(), self.requests.take_queue()] {
+            for request in requests {
+                if !matches!(request.kind, Kind::Add(_) | Kind::Refresh) {
+                    self.finish(&request, Err(failure.clone()));
+                }
             }
         }
         self.groups_closed(&failure);

@@ -163,7 +163,7 @@ impl ServerFrame {
                     joined.write(encoding, &mut writer);
                 }
                 if let Some(expires) = expires {
-                    writer.put("expires", Scalar::Seconds(*expires));
+                    writer.put_seconds("expires", *expires);
                 }
                 writer.finish()
             }
@@ -280,10 +280,10 @@ impl Welcome {
         if let Some(user) = &self.user {
             writer.put("user", Scalar::Str(user));
         }
-        writer.put("ping", Scalar::Seconds(self.ping));
-        writer.put("pong", Scalar::Seconds(self.pong));
+        writer.put_seconds("ping", self.ping);
+        writer.put_seconds("pong", self.pong);
         if let Some(expires) = self.expires {
-            writer.put("expires", Scalar::Seconds(expires));
+            writer.put_seconds("expires", expires);
         }
         writer.put("limits", Scalar::Raw(&limits.finish()));
         writer.put("version", Scalar::Str(&self.version));
