@@ -65,6 +65,9 @@ struct Fields<'a> {
 /// Which field is wrong, and what it must be.
 type Wrong = (&'static str, &'static str);
 
+/// How a field is read. A pointer, so that a browser loads `need` and `want` once for each type and not for each reader.
+type Read<'a, T> = fn(&Raw<'a>) -> Option<T>;
+
 impl<'a> Fields<'a> {
     /// Reads the frame in `bytes`, keeping the fields named in `known`. The last of two equal keys counts.
     fn read(encoding: Encoding, bytes: &'a Bytes, known: &[&'static str]) -> Result<(String, Self), FrameError> {
@@ -104,7 +107,8 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that must be there, as `read` takes it; `what` says what it must be.
-    fn need<T>(&self, name: &'static str, what: &'static str, read: impl FnOnce(&Raw<'a>) -> Option<T>) -> Option<T> {
+    #[inline(never)]
+    fn need<T>(&self, name: &'static str, what: &'static str, read: Read<'a, T>) -> Option<T> {
         let value = self.get(name).and_then(read);
         if value.is_none() {
             self.wrong.set(Some((name, what)));
@@ -113,12 +117,8 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that may be absent, but must be right where it is there.
-    fn want<T>(
-        &self,
-        name: &'static str,
-        what: &'static str,
-        read: impl FnOnce(&Raw<'a>) -> Option<T>,
-    ) -> Option<Option<T>> {
+    #[inline(never)]
+    fn want<T>(&self, name: &'static str, what: &'static str, read: Read<'a, T>) -> Option<Option<T>> {
         if self.get(name).is_none() { Some(None) } else { self.need(name, what, read).map(Some) }
     }
 
