@@ -34,6 +34,9 @@ const PANIC = new RegExp([
   '\\bcore(\\[\\w+\\])?::fmt::',
 ].join('|'));
 
+/** One import in the glue: a property on lines of its own. */
+const IMPORT = /^ {8}(\w+): function\([^]*?^ {8}\}.*\n/gm;
+
 /** Returns the smaller module and the glue that fits it. */
 export function optimise(work) {
   const [trapping, trapped, swept, small] = ['trapping', 'trapped', 'swept', 'small'].map((step) => join(work, `core.${step}.wasm`));
@@ -73,7 +76,8 @@ function trapInsteadOfPanic(module) {
 
 /**
  * Applies the optimiser's new names to the glue. In it an import is a property of an object literal and an export a
- * property of `wasm`; a name that is found nowhere would be a missing import at run time, so it stops the build.
+ * property of `wasm`; a name that is found nowhere would be a missing import at run time, so it stops the build. Imports
+ * that only panics used are no longer asked for, and go.
  */
 function rename(glue, { imports, exports }) {
   const replace = (text, pattern, by, name) => {
@@ -85,6 +89,8 @@ function rename(glue, { imports, exports }) {
   for (const module of new Set(imports.map(([module]) => module))) {
     glue = replace(glue, `${JSON.stringify(module)}: import0`, '"a": import0', module);
   }
+  const wanted = new Set(imports.map(([, name]) => name));
+  glue = glue.replaceAll(IMPORT, (text, name) => (wanted.has(name) ? text : ''));
   for (const [, name, short] of imports) {
     glue = replace(glue, new RegExp(`^(\\s+)${escape(name)}: `, 'gm'), `$1${short}: `, name);
   }
