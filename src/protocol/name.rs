@@ -87,20 +87,18 @@ fn check(kind: Kind, name: &str) -> Result<()> {
     }
     let mut bang_seen = false;
     for (at, c) in name.chars().enumerate() {
-        match c {
-            '-' | '_' | '.' => {}
-            '!' if kind == Kind::Channel && at > 0 && !bang_seen => bang_seen = true,
-            '!' if kind == Kind::Channel => {
-                let allowed = "one is allowed, behind at least one character";
-                return Err(invalid(kind, name, &["'!' at place ", &digits(at), ": ", allowed].concat()));
+        let allowed = match c {
+            '-' | '_' | '.' => continue,
+            '!' if kind == Kind::Channel && at > 0 && !bang_seen => {
+                bang_seen = true;
+                continue;
             }
-            _ if c.is_ascii_alphanumeric() => {}
-            _ => {
-                let allowed = "only ASCII letters, digits, '-', '_' and '.' are allowed";
-                let c = String::from(printable(c));
-                return Err(invalid(kind, name, &["'", &c, "' at place ", &digits(at), ": ", allowed].concat()));
-            }
-        }
+            '!' if kind == Kind::Channel => "one is allowed, behind at least one character",
+            _ if c.is_ascii_alphanumeric() => continue,
+            _ => "only ASCII letters, digits, '-', '_' and '.' are allowed",
+        };
+        let c = String::from(printable(c));
+        return Err(invalid(kind, name, &["'", &c, "' at place ", &digits(at), ": ", allowed].concat()));
     }
     // Every character is ASCII by now, so bytes are characters.
     if name.len() > MAX_LEN {

@@ -78,10 +78,8 @@ pub(super) fn options(options: &JsValue) -> Result<SessionConfig, Error> {
 /// A whole number that may be absent. Larger ones than fit are the largest.
 fn whole(options: &JsValue, name: &'static str) -> Result<Option<u32>, Error> {
     let value = get(options, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
     match value.as_f64() {
+        None if value.is_undefined() => Ok(None),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         Some(number) if number >= 0.0 => Ok(Some(number as u32)),
         _ => Err(Error::new(ErrorKind::Config, [name, " must be a number of at least zero"].concat())),

@@ -111,10 +111,7 @@ impl fmt::Debug for Socket {
 
 /// What a JavaScript exception says.
 fn text(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => error.as_string().unwrap_or_default(),
-    }
+    get(error, "message").as_string().unwrap_or_default()
 }
 
 pub(crate) type Sleep = TimeoutFuture;
