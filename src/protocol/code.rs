@@ -63,7 +63,7 @@ macro_rules! codes {
             pub const ALL: &'static [Self] = &[$(Self::$code),*];
 
             /// The numbers of all codes and their names.
-            pub(crate) const NAMES: &'static [(u16, &'static str)] = &[$(($number, $text)),*];
+            const NAMES: &'static [(u16, &'static str)] = &[$(($number, $text)),*];
 
             /// The code's name in the protocol, or `unknown`.
             pub const fn name(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 use crate::client::session::{Failure, SessionConfig, Token};
-use crate::protocol::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action, digits};
+use crate::protocol::{CloseCode, ErrorCode, GroupCode, LocalCode};
 use crate::{Error, ErrorKind};
 
 /// The number and the name under which JavaScript knows a failure.
@@ -100,34 +100,12 @@ pub(super) fn token_error(error: &JsValue) -> Error {
     Error::new(kind, text("message"))
 }
 
-/// All code tables: `{"errors":[{"code":…,"name":…,"temporary":…}],"local":[…],"closes":[{"code":…,"name":…,
-/// "action":…}],"groups":[…]}`.
-pub(super) fn codes() -> String {
-    let tables = [
-        ("{\"errors\":[", ErrorCode::NAMES),
-        ("],\"local\":[", LocalCode::NAMES),
-        ("],\"closes\":[", CloseCode::NAMES),
-        ("],\"groups\":[", GroupCode::NAMES),
-    ];
-    let mut out = String::new();
-    for (before, codes) in tables {
-        out.push_str(before);
-        codes.iter().for_each(|&(code, name)| entry(&mut out, code, name));
-    }
-    out.push_str("]}");
-    out
-}
-
-fn entry(out: &mut String, code: u16, name: &str) {
-    let more = match (code, action(code)) {
-        (0..1000, Action::Retry) => "temporary\":true}",
-        (0..1000, _) => "temporary\":false}",
-        (_, Action::Retry) => "action\":\"retry\"}",
-        (_, Action::Terminal) => "action\":\"terminal\"}",
-        (_, Action::Resubscribe) => "action\":\"resubscribe\"}",
-    };
-    let separator = if out.ends_with('[') { "" } else { "," };
-    for part in [separator, "{\"code\":", &digits(code), ",\"name\":\"", name, "\",\"", more] {
-        out.push_str(part);
+/// The name of a code of any kind, or `unknown`. The kinds share no number.
+pub(super) fn name(code: u16) -> &'static str {
+    match code {
+        0..100 => LocalCode(code).name(),
+        100..1000 => ErrorCode(code).name(),
+        2000..3000 => GroupCode(code).name(),
+        _ => CloseCode(code).name(),
     }
 }
