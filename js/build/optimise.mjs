@@ -24,15 +24,18 @@ const FEATURES = {
 };
 
 /**
- * The standard library's ways to panic, and `Debug`, which writes values into their texts and nothing else here. In a
- * browser nobody ever sees such a text: it goes to a standard error output that does not exist, and then the module
- * traps. So they may trap at once.
+ * The standard library's ways to panic, and its formatting, which writes their texts and nothing else here. In a browser
+ * nobody ever sees such a text: it goes to a standard error output that does not exist, and then the module traps. So
+ * they may trap at once.
  */
 const PANIC = new RegExp([
   '^(core|std)\\[\\w+\\]::panicking::', '::slice_index_fail$', '::slice_error_fail', '^core.*::(unwrap|expect)_failed$',
   '^alloc.*::(handle_error|capacity_overflow|handle_alloc_error)$', '^core.*::cell::panic_already', '::rust_panic$',
   '\\bcore(\\[\\w+\\])?::fmt::',
 ].join('|'));
+
+/** What a module holds in which `format!`, `to_string` or `write!` makes a text that is for somebody. */
+const FORMATTING = /String as core(\[\w+\])?::fmt::Write>/;
 
 /** One import in the glue: a property on lines of its own. */
 const IMPORT = /^ {8}(\w+): function\([^]*?^ {8}\}.*\n/gm;
@@ -64,13 +67,13 @@ function parse(file) {
 }
 
 function trapInsteadOfPanic(module) {
-  const functions = Array.from({ length: module.getNumFunctions() }, (_, at) => module.getFunctionByIndex(at));
-  const panics = functions.filter((one) => {
-    const { module: imported, name } = binaryen.getFunctionInfo(one);
-    return !imported && PANIC.test(name);
-  });
+  const functions = Array.from({ length: module.getNumFunctions() }, (_, at) => module.getFunctionByIndex(at))
+    .map((one) => binaryen.getFunctionInfo(one));
+  const formatting = functions.find(({ name }) => FORMATTING.test(name));
+  if (formatting) throw new Error(`a text is formatted, which would trap: concatenate it instead (${formatting.name})`);
+  const panics = functions.filter(({ module: imported, name }) => !imported && PANIC.test(name));
   if (panics.length === 0) throw new Error('no panics by name: is the name section gone, or did rustc rename them?');
-  for (const one of panics) binaryen.Function(one).body = module.unreachable();
+  for (const { name } of panics) binaryen.Function(module.getFunction(name)).body = module.unreachable();
   return module.emitBinary();
 }
 
