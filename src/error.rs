@@ -68,6 +68,11 @@ impl Error {
         self.kind
     }
 
+    /// What `Display` writes, for code that a browser loads without formatting.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether doing the same again later can succeed.
     pub fn is_temporary(&self) -> bool {
         match self.kind {

@@ -1,11 +1,17 @@
-/** What the default entry costs a page, and the limit on it. */
+/**
+ * What the default entry costs a page, and the limit on it.
+ *
+ * Neither the target nor the goal is reached: ARCHITECTURE.md, "Size", says what is in the module and why it stays there.
+ * Until then the limit is what has been reached, so that a change can only make the entry smaller.
+ */
 
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const TARGET = 24 * 1024;
-const LIMIT = 32 * 1024;
+const GOAL = 32 * 1024;
+const LIMIT = 42 * 1024;
 
 export async function report({ dist, core }) {
   const page = { contents: `import { connect } from './index.js'; connect('/ws');`, resolveDir: dist };
@@ -31,6 +37,7 @@ function row(title, bytes) {
 
 function check(size) {
   const kb = (bytes) => `${(bytes / 1024).toFixed(1)} KB`;
-  if (size > LIMIT) console.warn(`the default entry is ${kb(size)} gzipped; the limit is ${kb(LIMIT)}`);
-  if (size > TARGET) console.log(`above the target of ${kb(TARGET)} gzipped`);
+  if (size > LIMIT) throw new Error(`the default entry is ${kb(size)} gzipped; the limit is ${kb(LIMIT)}`);
+  if (size > GOAL) console.log(`missed: the goal of ${kb(GOAL)} gzipped`);
+  if (size > TARGET) console.log(`missed: the target of ${kb(TARGET)} gzipped`);
 }

@@ -36,6 +36,9 @@ export interface Handler {
 
 export interface Binding {
   readonly Core: new (url: string, handler: Handler, options: CoreOptions) => Core;
-  codes(): string;
+  /** The name of a code of any kind, or `unknown`. */
+  code_name(code: number): string;
+  /** Whether a code says that trying again can succeed. */
+  is_temporary(code: number): boolean;
   version(): string;
 }

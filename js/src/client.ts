@@ -201,11 +201,24 @@ function membership(state: number, code: number, reason: string, recovered: bool
   return { state: state === 2 ? 'discarded' : 'joining', code, reason };
 }
 
-/** A URL relative to the page becomes absolute, and `http` becomes `ws`. */
+/**
+ * A URL relative to the page becomes absolute, `http` becomes `ws`, and a missing path `/ws`.
+ *
+ * Checks what a socket could only report as one more failed attempt: there is no end to attempts.
+ */
 function resolve(url: string | URL): string {
+  const { protocol, host, pathname, search, hash, username, password } = parse(url);
+  const scheme = /^(?:http|ws)(s?:)$/.exec(protocol)?.[1];
+  if (!scheme) throw local('config', `neither a ws nor an http address: ${String(url)}`);
+  if (hash) throw local('config', `an address with a fragment: ${String(url)}`);
+  // Not shown: it holds a secret.
+  if (username || password) throw local('config', 'an address with a user or password; use a token');
+  return `ws${scheme}//${host}${pathname === '/' ? '/ws' : pathname}${search}`;
+}
+
+function parse(url: string | URL): URL {
   try {
-    const { href } = new URL(url, globalThis.location?.href);
-    return href.replace(/^http/, 'ws');
+    return new URL(url, globalThis.location?.href);
   } catch (error) {
     throw local('config', `not a URL: ${String(url)}`, error);
   }

@@ -25,16 +25,8 @@ interface Command {
   refuse(error: ChannelLayersError): void;
 }
 
-interface Code {
-  readonly code: number;
-  readonly name: string;
-  readonly temporary?: boolean;
-  readonly action?: string;
-}
-
 export class Connection implements Handler {
   #core: Core | undefined;
-  #codes: Map<number, Code> | undefined;
   #binding: Binding | undefined;
   #end: ChannelLayersError | undefined;
   /** The application has closed the client, so the last state is no failure. */
@@ -97,9 +89,8 @@ export class Connection implements Handler {
 
   /** An error for a code of the protocol. */
   error(code: number, reason: string): ChannelLayersError {
-    this.#codes ??= readCodes(this.#binding);
-    const { name = 'unknown', temporary = false, action } = this.#codes.get(code) ?? {};
-    return new ChannelLayersError({ code, name, reason: reason || name, temporary: temporary || action === 'retry' });
+    const name = this.#binding?.code_name(code) ?? 'unknown';
+    return new ChannelLayersError({ code, name, reason: reason || name, temporary: this.#binding?.is_temporary(code) === true });
   }
 
   state(state: number, code: number, reason: string, retryIn: number): void {
@@ -173,9 +164,4 @@ function coreOptions(options: ConnectOptions): CoreOptions {
     client: options.client,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-function readCodes(binding: Binding | undefined): Map<number, Code> {
-  const lists: Record<string, Code[]> = binding ? JSON.parse(binding.codes()) : {};
-  return new Map(Object.values(lists).flat().map((code) => [code.code, code]));
 }

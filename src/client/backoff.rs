@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-/// No wait is shorter.
-const MIN: Duration = Duration::from_millis(500);
+/// No wait is shorter, in milliseconds.
+const MIN: u64 = 500;
 
-/// The span that waits are drawn from never ends later.
-const MAX: Duration = Duration::from_secs(20);
+/// The span that waits are drawn from never ends later, in milliseconds.
+const MAX: u64 = 20_000;
 
 /// A wait that the gateway asks for counts up to here; a gateway that is gone for longer says so again.
 const MAX_ASKED: Duration = Duration::from_secs(600);
@@ -17,10 +17,9 @@ const MAX_ASKED: Duration = Duration::from_secs(600);
 /// How long to wait before the next attempt, after `failed` attempts in a row (at least one): evenly between half a
 /// second and `min(20 s, 0.5 s · 2^failed)`. Where the gateway asked for a wait, the same span begins there.
 pub(super) fn wait(failed: u32, asked: Option<Duration>, random: u64) -> Duration {
-    let end = MAX.min(MIN.saturating_mul(1 << failed.clamp(1, 16)));
-    let span = u64::try_from((end - MIN).as_millis()).unwrap_or(u64::MAX);
+    let span = MAX.min(MIN << failed.clamp(1, 16)) - MIN;
     let jitter = Duration::from_millis(random % (span + 1));
-    asked.unwrap_or(MIN).clamp(MIN, MAX_ASKED) + jitter
+    asked.unwrap_or_default().clamp(Duration::from_millis(MIN), MAX_ASKED).saturating_add(jitter)
 }
 
 /// A small generator (SplitMix64) for jitter. The same seed gives the same waits, so a run can be replayed.
@@ -63,7 +62,7 @@ mod tests {
         assert_eq!(wait(1, Some(asked), 0), asked);
         assert_eq!(wait(1, Some(asked), 500), asked + Duration::from_millis(500));
         assert_eq!(wait(1, Some(Duration::MAX), 0), MAX_ASKED);
-        assert_eq!(wait(1, Some(Duration::ZERO), 0), MIN);
+        assert_eq!(wait(1, Some(Duration::ZERO), 0), Duration::from_millis(MIN));
     }
 
     #[test]

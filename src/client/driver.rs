@@ -31,10 +31,18 @@ struct Shared {
 
 impl Shared {
     fn with<T>(&self, act: impl FnOnce(&mut Session, Duration) -> T) -> T {
+        let (mut act, mut result) = (Some(act), None);
+        self.call(&mut |session, now| result = act.take().map(|act| act(session, now)));
+        result.expect("the session was called")
+    }
+
+    /// Apart from its callers: the lock and the clock exist once, not for each type of result.
+    #[inline(never)]
+    fn call(&self, act: &mut dyn FnMut(&mut Session, Duration)) {
         // An input is complete or has not begun when a panic could come, so a poisoned session is whole.
         let mut timed = self.timed.lock().unwrap_or_else(PoisonError::into_inner);
         let (session, clock) = &mut *timed;
-        act(session, clock.now())
+        act(session, clock.now());
     }
 }
 

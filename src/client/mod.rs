@@ -34,7 +34,7 @@ mod inbox;
 pub(crate) mod platform;
 mod routes;
 pub mod session;
-pub(crate) mod url;
+mod url;
 mod watch;
 
 use std::sync::Arc;

@@ -36,6 +36,19 @@ pub const fn action(code: u16) -> Action {
     }
 }
 
+const fn name_in(names: &[(u16, &'static str)], code: u16) -> &'static str {
+    match names {
+        [] => "unknown",
+        [(known, name), rest @ ..] => {
+            if *known == code {
+                name
+            } else {
+                name_in(rest, code)
+            }
+        }
+    }
+}
+
 /// Makes a code type: the number, constants with their names, and the look-up of a name.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $code:ident = $number:literal, $text:literal;)* }) => {
@@ -49,12 +62,12 @@ macro_rules! codes {
             /// Every code that this version of the protocol defines.
             pub const ALL: &'static [Self] = &[$(Self::$code),*];
 
+            /// The numbers of all codes and their names.
+            const NAMES: &'static [(u16, &'static str)] = &[$(($number, $text)),*];
+
             /// The code's name in the protocol, or `unknown`.
             pub const fn name(self) -> &'static str {
-                match self.0 {
-                    $($number => $text,)*
-                    _ => "unknown",
-                }
+                name_in(Self::NAMES, self.0)
             }
         }
 

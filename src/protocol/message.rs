@@ -11,7 +11,7 @@ use super::event::Counts;
 use super::json::Fault;
 use super::raw::{MapWriter, Raw, Scalar};
 use super::value::Builder;
-use super::{Encoding, MAX_DEPTH, Map, Value, json, msgpack};
+use super::{Encoding, MAX_DEPTH, Map, Value, digits, json, msgpack};
 use crate::{Error, ErrorKind, Result};
 
 /// A message: a map with string keys; by convention `type` is a dotted string that says what kind it is.
@@ -204,7 +204,7 @@ fn invalid(encoding: Encoding, (what, at): Fault) -> Error {
         Encoding::Json => "JSON",
         Encoding::Msgpack => "MessagePack",
     };
-    Error::new(ErrorKind::InvalidMessage, format!("not a message in {name}: {what} at byte {at}"))
+    Error::new(ErrorKind::InvalidMessage, ["not a message in ", name, ": ", what, " at byte ", &digits(at)].concat())
 }
 
 fn to_json(bytes: &[u8]) -> Bytes {

@@ -11,6 +11,7 @@
 mod base64;
 mod close;
 mod code;
+mod digits;
 mod event;
 mod frame;
 mod json;
@@ -23,6 +24,8 @@ mod serde_impls;
 mod value;
 
 pub use close::CloseReason;
+pub(crate) use digits::digits;
+
 pub use code::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
 pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};
 pub use message::Message;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::digits;
 use crate::{Error, ErrorKind, Result};
 
 /// The longest name, in characters.
@@ -87,33 +88,35 @@ fn check(kind: Kind, name: &str) -> Result<()> {
     }
     let mut bang_seen = false;
     for (at, c) in name.chars().enumerate() {
-        match c {
-            '-' | '_' | '.' => {}
-            '!' if kind == Kind::Channel && at > 0 && !bang_seen => bang_seen = true,
-            '!' if kind == Kind::Channel => {
-                return Err(invalid(
-                    kind,
-                    name,
-                    &format!("'!' at place {at}: one is allowed, behind at least one character"),
-                ));
+        let allowed = match c {
+            '-' | '_' | '.' => continue,
+            '!' if kind == Kind::Channel && at > 0 && !bang_seen => {
+                bang_seen = true;
+                continue;
             }
-            _ if c.is_ascii_alphanumeric() => {}
-            _ => {
-                let allowed = "only ASCII letters, digits, '-', '_' and '.' are allowed";
-                return Err(invalid(kind, name, &format!("{c:?} at place {at}: {allowed}")));
-            }
-        }
+            '!' if kind == Kind::Channel => "one is allowed, behind at least one character",
+            _ if c.is_ascii_alphanumeric() => continue,
+            _ => "only ASCII letters, digits, '-', '_' and '.' are allowed",
+        };
+        let c = String::from(printable(c));
+        return Err(invalid(kind, name, &["'", &c, "' at place ", &digits(at), ": ", allowed].concat()));
     }
     // Every character is ASCII by now, so bytes are characters.
     if name.len() > MAX_LEN {
-        return Err(invalid(kind, name, &format!("it has {} characters, {MAX_LEN} are allowed", name.len())));
+        let (length, allowed) = (digits(name.len()), digits(MAX_LEN));
+        return Err(invalid(kind, name, &["it has ", &length, " characters, ", &allowed, " are allowed"].concat()));
     }
     Ok(())
 }
 
 fn invalid(kind: Kind, name: &str, why: &str) -> Error {
-    let shown: String = name.chars().take(MAX_LEN).collect();
-    Error::new(ErrorKind::InvalidName, format!("invalid {} name {shown:?}: {why}", kind.word()))
+    let shown: String = name.chars().take(MAX_LEN).map(printable).collect();
+    Error::new(ErrorKind::InvalidName, ["invalid ", kind.word(), " name \"", &shown, "\": ", why].concat())
+}
+
+/// Texts of errors end up on terminals, so they hold no control character.
+fn printable(c: char) -> char {
+    if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 macro_rules! name_impls {

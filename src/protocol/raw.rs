@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use super::event::Visitor;
 use super::json::Fault;
-use super::{Encoding, Message, Value, json, msgpack};
+use crate::SPEAKS_MSGPACK;
+
+use super::{Encoding, Message, Value, digits, json, msgpack};
 
 /// One value that is still bytes, of a message or frame that was checked.
 #[derive(Clone, Copy, Debug)]
@@ -148,8 +150,6 @@ pub(super) enum Scalar<'a> {
     Str(&'a str),
     Uint(u64),
     Bool(bool),
-    /// A number of seconds.
-    Seconds(Duration),
     /// A value in the writer's encoding already.
     Raw(&'a [u8]),
 }
@@ -162,7 +162,8 @@ pub(super) struct MapWriter {
 
 enum Writer {
     Json(json::Writer),
-    /// Begins with room for the longest header, which is known at the end.
+    /// Begins with room for the longest header, which is known at the end. Never made by a build for JSON alone, which
+    /// the compiler cannot see by itself: matches say so.
     Msgpack(msgpack::Writer),
 }
 
@@ -193,18 +194,29 @@ impl MapWriter {
                 writer.key(key);
                 match value {
                     Scalar::Raw(json) => writer.raw(json),
-                    Scalar::Seconds(time) => writer.number(&decimal_seconds(time)),
                     plain => put_plain(writer, &plain),
                 }
             }
+            Writer::Msgpack(_) if !SPEAKS_MSGPACK => unreachable!("this build speaks JSON alone"),
             Writer::Msgpack(writer) => {
                 writer.key(key);
                 match value {
                     Scalar::Raw(msgpack) => writer.raw(msgpack),
-                    Scalar::Seconds(time) if time.subsec_millis() == 0 => writer.uint(time.as_secs()),
-                    Scalar::Seconds(time) => writer.float(time.as_secs_f64()),
                     plain => put_plain(writer, &plain),
                 }
+            }
+        }
+    }
+
+    /// Puts a number of seconds. Apart from [`put`](Self::put), so that a client that writes none does not hold this.
+    pub(super) fn put_seconds(&mut self, key: &str, time: Duration) {
+        match &mut self.writer {
+            Writer::Json(_) => self.put(key, Scalar::Raw(decimal_seconds(time).as_bytes())),
+            Writer::Msgpack(_) if time.subsec_millis() == 0 => self.put(key, Scalar::Uint(time.as_secs())),
+            Writer::Msgpack(writer) => {
+                self.entries += 1;
+                writer.key(key);
+                writer.float(time.as_secs_f64());
             }
         }
     }
@@ -233,6 +245,7 @@ impl MapWriter {
                 writer.end_map();
                 writer.into_bytes().into()
             }
+            Writer::Msgpack(_) if !SPEAKS_MSGPACK => unreachable!("this build speaks JSON alone"),
             Writer::Msgpack(writer) => {
                 let mut header = msgpack::Writer::new(vec![self.entries]);
                 header.begin_map();
@@ -250,14 +263,16 @@ fn put_plain(writer: &mut impl Visitor, value: &Scalar<'_>) {
         Scalar::Str(text) => writer.str(text),
         Scalar::Uint(number) => writer.uint(*number),
         Scalar::Bool(truth) => writer.bool(*truth),
-        Scalar::Seconds(_) | Scalar::Raw(_) => unreachable!("written by the encoding itself"),
+        Scalar::Raw(_) => unreachable!("written by the encoding itself"),
     }
 }
 
 /// Seconds to the millisecond, without a fraction where it is zero.
 fn decimal_seconds(time: Duration) -> String {
+    let whole = digits(time.as_secs());
     match time.subsec_millis() {
-        0 => time.as_secs().to_string(),
-        millis => format!("{}.{millis:03}", time.as_secs()).trim_end_matches('0').into(),
+        0 => whole,
+        // The leading one keeps the zeros behind the point.
+        millis => [&whole, ".", digits(1000 + millis)[1..].trim_end_matches('0')].concat(),
     }
 }

@@ -12,7 +12,6 @@ use super::convert;
 use crate::client::driver::{self, Handle, Listener};
 use crate::client::platform::{self, TokenFuture};
 use crate::client::session::{Event, Failure, GroupId, GroupState, RequestId, Session, State};
-use crate::client::url::websocket_url;
 use crate::{ChannelName, Error, GroupName, Message};
 
 #[wasm_bindgen]
@@ -49,11 +48,11 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// Begins to connect to `url`; `handler` learns how it goes, later.
+    /// Begins to connect to `url`; `handler` learns how it goes, later. The facade has checked the address with the
+    /// host's own `URL`, which spares the module a parser.
     #[wasm_bindgen(constructor)]
-    pub fn new(url: &str, handler: Handler, options: &JsValue) -> Result<Core, JsValue> {
+    pub fn new(url: String, handler: Handler, options: &JsValue) -> Result<Core, JsValue> {
         let start = || {
-            let url = websocket_url(url)?;
             let (handle, driver) = driver::start(url, convert::options(options)?, Forward(handler));
             platform::spawn(driver)?;
             Ok(Core { handle })
@@ -80,14 +79,14 @@ impl Core {
 
     /// Sends a message, as JSON, to a group.
     pub fn group_send(&self, group: &str, json: String) -> Result<u32, JsValue> {
-        let (group, message) = (name(GroupName::new(group))?, name(Message::from_json(json))?);
-        self.request(|session, now| session.group_send(&group, &message, now))
+        let group = name(GroupName::new(group))?;
+        self.request_with(json, &|session, message, now| session.group_send(&group, message, now))
     }
 
     /// Sends a message, as JSON, to a channel.
     pub fn send(&self, channel: &str, json: String) -> Result<u32, JsValue> {
-        let (channel, message) = (name(ChannelName::new(channel))?, name(Message::from_json(json))?);
-        self.request(|session, now| session.send(&channel, &message, now))
+        let channel = name(ChannelName::new(channel))?;
+        self.request_with(json, &|session, message, now| session.send(&channel, message, now))
     }
 
     /// Forgets a request: no reply will come.
@@ -114,10 +113,18 @@ impl Core {
         self.handle.with(act).map_err(|failure| convert::failed(&failure))
     }
 
+    fn request_with(&self, json: String, act: Send<'_>) -> Result<u32, JsValue> {
+        let message = name(Message::from_json(json))?;
+        self.request(|session, now| act(session, &message, now))
+    }
+
     fn request(&self, act: impl FnOnce(&mut Session, Duration) -> Result<RequestId, Failure>) -> Result<u32, JsValue> {
         self.call(act).map(|id| id.0)
     }
 }
+
+/// A call of the session that sends a message.
+type Send<'a> = &'a dyn Fn(&mut Session, &Message, Duration) -> Result<RequestId, Failure>;
 
 fn name<T>(checked: Result<T, Error>) -> Result<T, JsValue> {
     checked.map_err(|error| convert::thrown(&error))
@@ -147,7 +154,8 @@ impl Listener for Forward {
                 GroupState::Discarded { code, reason } => handler.group(group.0, 2, code, &reason, false),
             },
             Event::Message { group, message } => {
-                let json = std::str::from_utf8(message.json()).expect("a message in JSON is UTF-8");
+                // A message was checked to be UTF-8 when it was made.
+                let json = std::str::from_utf8(message.json()).unwrap_or_default();
                 handler.message(group.map_or(0, |group| group.0), json)
             }
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 use crate::client::session::{Failure, SessionConfig, Token};
-use crate::protocol::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
+use crate::protocol::{CloseCode, ErrorCode, GroupCode, LocalCode};
 use crate::{Error, ErrorKind};
 
 /// The number and the name under which JavaScript knows a failure.
@@ -28,7 +28,7 @@ pub(super) fn code(kind: ErrorKind) -> (u16, &'static str) {
 
 /// What is thrown: a plain object of the fields that the facade makes an error of.
 pub(super) fn thrown(error: &Error) -> JsValue {
-    throw(error.kind(), &error.to_string(), error.is_temporary())
+    throw(error.kind(), error.text(), error.is_temporary())
 }
 
 /// As [`thrown`].
@@ -78,10 +78,8 @@ pub(super) fn options(options: &JsValue) -> Result<SessionConfig, Error> {
 /// A whole number that may be absent. Larger ones than fit are the largest.
 fn whole(options: &JsValue, name: &'static str) -> Result<Option<u32>, Error> {
     let value = get(options, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
     match value.as_f64() {
+        None if value.is_undefined() => Ok(None),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         Some(number) if number >= 0.0 => Ok(Some(number as u32)),
         _ => Err(Error::new(ErrorKind::Config, [name, " must be a number of at least zero"].concat())),
@@ -102,31 +100,12 @@ pub(super) fn token_error(error: &JsValue) -> Error {
     Error::new(kind, text("message"))
 }
 
-/// All code tables: `{"errors":[{"code":…,"name":…,"temporary":…}],"local":[…],"closes":[{"code":…,"name":…,
-/// "action":…}],"groups":[…]}`.
-pub(super) fn codes() -> String {
-    let mut out = String::from("{\"errors\":[");
-    ErrorCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"local\":[");
-    LocalCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"closes\":[");
-    CloseCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("],\"groups\":[");
-    GroupCode::ALL.iter().for_each(|code| entry(&mut out, code.0, code.name()));
-    out.push_str("]}");
-    out
-}
-
-fn entry(out: &mut String, code: u16, name: &str) {
-    let more = match (code, action(code)) {
-        (0..1000, Action::Retry) => "temporary\":true}",
-        (0..1000, _) => "temporary\":false}",
-        (_, Action::Retry) => "action\":\"retry\"}",
-        (_, Action::Terminal) => "action\":\"terminal\"}",
-        (_, Action::Resubscribe) => "action\":\"resubscribe\"}",
-    };
-    let separator = if out.ends_with('[') { "" } else { "," };
-    for part in [separator, "{\"code\":", &code.to_string(), ",\"name\":\"", name, "\",\"", more] {
-        out.push_str(part);
+/// The name of a code of any kind, or `unknown`. The kinds share no number.
+pub(super) fn name(code: u16) -> &'static str {
+    match code {
+        0..100 => LocalCode(code).name(),
+        100..1000 => ErrorCode(code).name(),
+        2000..3000 => GroupCode(code).name(),
+        _ => CloseCode(code).name(),
     }
 }

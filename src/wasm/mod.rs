@@ -1,7 +1,7 @@
-//! What the npm package binds to: one class and two functions, without decisions of their own.
+//! What the npm package binds to: one class and three functions, without decisions of their own.
 //!
 //! The TypeScript facade makes promises, iterators and typed errors of them. Message bodies cross as JSON text, which
-//! JavaScript's own parser reads; no object tree is built here. Codes and their names come from `codes()`, so no table
+//! JavaScript's own parser reads; no object tree is built here. Names of codes come from here too, so no table
 //! is written twice.
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports what is public, wherever it stands")]
@@ -10,6 +10,8 @@ mod client;
 mod convert;
 
 use wasm_bindgen::prelude::*;
+
+use crate::protocol::{Action, action};
 
 // The standard library's allocator is about eight kilobytes larger. This module has no threads, as talc asks for.
 #[global_allocator]
@@ -21,8 +23,14 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").into()
 }
 
-/// All code tables as JSON; see `convert::codes`.
+/// The name of a code of any kind, or `unknown`.
 #[wasm_bindgen]
-pub fn codes() -> String {
-    convert::codes()
+pub fn code_name(code: u16) -> String {
+    convert::name(code).into()
+}
+
+/// Whether a code says that trying again can succeed.
+#[wasm_bindgen]
+pub fn is_temporary(code: u16) -> bool {
+    action(code) == Action::Retry
 }

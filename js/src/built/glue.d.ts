@@ -3,5 +3,6 @@ import type { Glue } from '../loader.js';
 declare const init: Glue['default'];
 export default init;
 export const Core: Glue['Core'];
-export const codes: Glue['codes'];
+export const code_name: Glue['code_name'];
+export const is_temporary: Glue['is_temporary'];
 export const version: Glue['version'];

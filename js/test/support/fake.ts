@@ -4,12 +4,7 @@ import type { Binding, Core, CoreOptions, Handler } from '../../src/binding.js';
 import { Client } from '../../src/client.js';
 import type { AnyMessages, ConnectOptions, Messages } from '../../src/types.js';
 
-export const CODES = {
-  errors: [{ code: 103, name: 'permission_denied', temporary: false }],
-  closes: [{ code: 4503, name: 'permission_denied', action: 'terminal' }],
-  groups: [{ code: 2001, name: 'permission_withdrawn', action: 'terminal' }],
-  local: [{ code: 4, name: 'closed', temporary: false }],
-};
+const NAMES = new Map([[4, 'closed'], [103, 'permission_denied'], [2001, 'permission_withdrawn'], [4503, 'permission_denied']]);
 
 export class FakeCore implements Core {
   /** The calls so far, each as its name and arguments, ids left out. */
@@ -88,7 +83,8 @@ export function fakeBinding(cores: FakeCore[]): Binding {
       cores.push(this);
     }
   }
-  return { Core: Recorded, codes: () => JSON.stringify(CODES), version: () => '0.0.0' };
+  const code_name = (code: number) => NAMES.get(code) ?? 'unknown';
+  return { Core: Recorded, code_name, is_temporary: () => false, version: () => '0.0.0' };
 }
 
 /** A client over a fake core that is loaded already. */

@@ -43,6 +43,11 @@ describe('connecting', () => {
     expect(await urlOf('https://example.org/ws')).toBe('wss://example.org/ws');
     expect(await urlOf(new URL('http://example.org/ws?a=1'))).toBe('ws://example.org/ws?a=1');
     expect(() => new Client(async () => fakeBinding(cores), '/ws', {})).toThrow(ChannelLayersError);
+    expect(await urlOf('http://example.org?a=1')).toBe('ws://example.org/ws?a=1');
+    expect(await urlOf('ws://[::1]:9000/live/')).toBe('ws://[::1]:9000/live/');
+    for (const wrong of ['ftp://host', 'ws://', 'ws://host:70000/', 'ws://host/ws#top', 'ws://me:secret@host/ws']) {
+      expect(() => new Client(async () => fakeBinding(cores), wrong, {}), wrong).toThrow(ChannelLayersError);
+    }
     vi.stubGlobal('location', { href: 'https://app.example/rooms/1' });
     expect(await urlOf('/ws')).toBe('wss://app.example/ws');
     vi.unstubAllGlobals();

@@ -40,7 +40,8 @@ impl Socket {
         let parts = WebSocket::new_with_str(url, encoding.spoken().subprotocol())
             .map_err(|error| text(&error))
             .and_then(|socket| {
-                let receiver = Receiver::try_from(socket.clone()).map_err(|error| error.to_string())?;
+                // It fails where listeners cannot be added, and then says nothing that helps.
+                let receiver = Receiver::try_from(socket.clone()).map_err(|_| String::from("not a WebSocket"))?;
                 Ok((socket, receiver))
             });
         Self { parts, encoding, opened: false, ended: None }
@@ -50,9 +51,8 @@ impl Socket {
         let Ok((socket, _)) = &self.parts else { return };
         // A socket that is closed already says so by its event.
         let _ = match self.encoding.spoken() {
-            Encoding::Json => {
-                socket.send_with_str(std::str::from_utf8(frame).expect("JSON that this crate has written is UTF-8"))
-            }
+            // JSON that this crate has written is UTF-8.
+            Encoding::Json => socket.send_with_str(std::str::from_utf8(frame).unwrap_or_default()),
             Encoding::Msgpack => socket.send_with_u8_array(frame),
         };
         if socket.buffered_amount() as usize > MAX_UNSENT {
@@ -111,10 +111,7 @@ impl fmt::Debug for Socket {
 
 /// What a JavaScript exception says.
 fn text(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => error.as_string().unwrap_or_default(),
-    }
+    get(error, "message").as_string().unwrap_or_default()
 }
 
 pub(crate) type Sleep = TimeoutFuture;

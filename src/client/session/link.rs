@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::{Effect, Event, Failure, State};
-use super::requests::{Kind, Request};
+use super::requests::Kind;
 use super::{Session, Token, backoff};
 use crate::protocol::{
     Action, ChannelName, ClientFrame, CloseCode, CloseReason, ErrorCode, LocalCode, ServerFrame, Target, Welcome,
@@ -111,7 +111,7 @@ impl Session {
             Ok(Some(frame)) => self.served(frame, now),
             // An `op` of a later version of the protocol.
             Ok(None) => {}
-            Err(error) => self.drop_link(CloseCode::PROTOCOL_ERROR.0, error.to_string(), "bad frame", now),
+            Err(error) => self.drop_link(CloseCode::PROTOCOL_ERROR.0, error.into_reason(), "bad frame", now),
         }
         self.pump(now);
     }
@@ -130,10 +130,10 @@ impl Session {
             Ok(token) => self.token_provided(token, now),
             Err(error) if error.kind() == ErrorKind::Refused(ErrorCode::UNAUTHORIZED) => {
                 if !matches!(self.link, Link::Closed) {
-                    self.terminate(CloseCode::INVALID_TOKEN.0, error.to_string(), "no token");
+                    self.terminate(CloseCode::INVALID_TOKEN.0, error.text().into(), "no token");
                 }
             }
-            Err(error) => self.token_failed(&error.to_string(), None, now),
+            Err(error) => self.token_failed(error.text(), None, now),
         }
         self.pump(now);
     }
@@ -402,11 +402,11 @@ impl Session {
         self.link = Link::Closed;
         self.identity = None;
         let failure = closed(code, &reason);
-        let outstanding: Vec<Request> =
-            self.requests.take_in_flight().into_iter().chain(self.requests.take_queue()).collect();
-        for request in outstanding {
-            if !matches!(request.kind, Kind::Add(_) | Kind::Refresh) {
-                self.finish(&request, Err(failure.clone()));
+        for requests in [self.requests.take_in_flight(), self.requests.take_queue()] {
+            for request in requests {
+                if !matches!(request.kind, Kind::Add(_) | Kind::Refresh) {
+                    self.finish(&request, Err(failure.clone()));
+                }
             }
         }
         self.groups_closed(&failure);

@@ -39,7 +39,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backoff::{self, Random};
-use crate::protocol::{ClientFrame, Encoding, Joined};
+use crate::protocol::{ClientFrame, Encoding, Joined, digits};
 use crate::{ChannelName, ErrorKind, GroupName, Message};
 
 pub use event::{Effect, Event, Failure, GroupId, GroupState, RequestId, State};
@@ -224,7 +224,7 @@ impl Session {
             self.requests.queue(request);
         } else {
             let (messages, bytes) = self.requests.queued();
-            let text = format!("{messages} requests of {bytes} bytes wait already");
+            let text = [&*digits(messages), " requests of ", &digits(bytes), " bytes wait already"].concat();
             return Err(Failure::new(ErrorKind::QueueFull, text));
         }
         Ok(id)
@@ -304,7 +304,8 @@ impl Session {
     }
 
     fn too_large(&self, size: usize) -> Failure {
-        let text = format!("the message makes a frame of {size} bytes, the gateway takes {}", self.frame_limit);
+        let (size, limit) = (digits(size), digits(self.frame_limit));
+        let text = ["the message makes a frame of ", &size, " bytes, the gateway takes ", &limit].concat();
         Failure::new(ErrorKind::MessageTooLarge, text)
     }
 }

@@ -83,29 +83,44 @@ impl ClientFrame {
     /// unknown or a field is missing or wrong.
     pub fn decode(encoding: Encoding, bytes: &Bytes) -> Result<Self, FrameError> {
         let (op, fields) = Fields::read(encoding, bytes, KNOWN)?;
-        let id = || fields.need("id", POSITIVE, positive);
-        let optional_id = || fields.want("id", POSITIVE, positive);
-        let message = || fields.need("message", "a map", Raw::message);
-        Ok(match op.as_str() {
-            "connect" => ClientFrame::Connect {
-                id: id()?,
-                token: fields.want("token", "text", text)?,
-                client: fields.want("client", "text", text)?,
-            },
-            "group_add" => ClientFrame::GroupAdd {
-                id: id()?,
-                group: fields.text("group")?,
-                recover: fields.want("recover", "a map with text \"epoch\" and integer \"offset\"", Recover::read)?,
-            },
-            "group_discard" => ClientFrame::GroupDiscard { id: id()?, group: fields.text("group")? },
-            "group_send" => {
-                ClientFrame::GroupSend { id: optional_id()?, group: fields.text("group")?, message: message()? }
-            }
-            "send" => ClientFrame::Send { id: optional_id()?, channel: fields.text("channel")?, message: message()? },
-            "refresh" => ClientFrame::Refresh { id: id()?, token: fields.text("token")? },
-            "pong" => ClientFrame::Pong,
+        fields.finish(match op.as_str() {
+            "connect" => Self::connect(&fields),
+            "group_add" => Self::group_add(&fields),
+            "group_discard" => Self::group_discard(&fields),
+            "group_send" => Self::group_send(&fields),
+            "send" => Self::send(&fields),
+            "refresh" => Self::refresh(&fields),
+            "pong" => Some(ClientFrame::Pong),
             _ => return Err(fields.fail(ErrorCode::UNKNOWN_OP, format!("there is no op {op:?}"))),
         })
+    }
+
+    fn connect(fields: &Fields<'_>) -> Option<Self> {
+        let (token, client) = (fields.want_text("token")?, fields.want_text("client")?);
+        Some(ClientFrame::Connect { id: need_id(fields)?, token, client })
+    }
+
+    fn group_add(fields: &Fields<'_>) -> Option<Self> {
+        let recover = fields.want("recover", "a map with text \"epoch\" and integer \"offset\"", Recover::read)?;
+        Some(ClientFrame::GroupAdd { id: need_id(fields)?, group: fields.text("group")?, recover })
+    }
+
+    fn group_discard(fields: &Fields<'_>) -> Option<Self> {
+        Some(ClientFrame::GroupDiscard { id: need_id(fields)?, group: fields.text("group")? })
+    }
+
+    fn group_send(fields: &Fields<'_>) -> Option<Self> {
+        let (group, message) = (fields.text("group")?, need_message(fields)?);
+        Some(ClientFrame::GroupSend { id: fields.want("id", POSITIVE, positive)?, group, message })
+    }
+
+    fn send(fields: &Fields<'_>) -> Option<Self> {
+        let (channel, message) = (fields.text("channel")?, need_message(fields)?);
+        Some(ClientFrame::Send { id: fields.want("id", POSITIVE, positive)?, channel, message })
+    }
+
+    fn refresh(fields: &Fields<'_>) -> Option<Self> {
+        Some(ClientFrame::Refresh { id: need_id(fields)?, token: fields.text("token")? })
     }
 
     /// Writes the frame.
@@ -142,6 +157,14 @@ impl ClientFrame {
             ClientFrame::Pong => writer(encoding, "pong", None).finish(),
         }
     }
+}
+
+fn need_id(fields: &Fields<'_>) -> Option<u64> {
+    fields.need("id", POSITIVE, positive)
+}
+
+fn need_message(fields: &Fields<'_>) -> Option<Message> {
+    fields.need("message", "a map", Raw::message)
 }
 
 fn send(encoding: Encoding, op: &str, id: Option<u64>, key: &str, name: &str, message: &Message) -> Bytes {

@@ -6,12 +6,13 @@
 mod client;
 mod server;
 
+use std::cell::Cell;
 use std::fmt;
 
 use bytes::Bytes;
 
 use super::raw::{MapWriter, Raw, Scalar};
-use super::{Encoding, ErrorCode, MAX_DEPTH};
+use super::{Encoding, ErrorCode, MAX_DEPTH, digits};
 
 pub use client::{ClientFrame, Recover};
 pub use server::{Joined, ServerFrame, Target, Welcome};
@@ -32,6 +33,15 @@ pub enum FrameError {
     },
 }
 
+impl FrameError {
+    /// What is wrong, for people.
+    pub(crate) fn into_reason(self) -> String {
+        match self {
+            FrameError::Malformed(reason) | FrameError::Request { reason, .. } => reason,
+        }
+    }
+}
+
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -43,25 +53,39 @@ impl fmt::Display for FrameError {
 impl std::error::Error for FrameError {}
 
 /// The fields of a frame that is being read: those that any frame may have, kept as bytes until asked for.
+///
+/// A field that is missing or wrong makes its reader give nothing and is remembered here, so that readers pass on no
+/// errors: what does not fit in a register is a tenth of the browser module.
 #[derive(Debug)]
 struct Fields<'a> {
     found: Vec<(&'static str, Raw<'a>)>,
+    wrong: Cell<Option<Wrong>>,
 }
+
+/// Which field is wrong, and what it must be.
+type Wrong = (&'static str, &'static str);
+
+/// How a field is read. A pointer, so that a browser loads `need` and `want` once for each type and not for each reader.
+type Read<'a, T> = fn(&Raw<'a>) -> Option<T>;
 
 impl<'a> Fields<'a> {
     /// Reads the frame in `bytes`, keeping the fields named in `known`. The last of two equal keys counts.
     fn read(encoding: Encoding, bytes: &'a Bytes, known: &[&'static str]) -> Result<(String, Self), FrameError> {
         // No frame of ours has more fields, so this is the only allocation.
-        let mut fields = Fields { found: Vec::with_capacity(8) };
-        let frame = Raw::whole(encoding, bytes);
-        let read = frame.entries(MAX_DEPTH, &mut |key, raw| {
+        let mut found: Vec<(&str, Raw<'_>)> = Vec::with_capacity(8);
+        let read = Raw::whole(encoding, bytes).entries(MAX_DEPTH, &mut |key, raw| {
             if let Some(&name) = known.iter().find(|&&name| name == key) {
-                fields.found.retain(|(found, _)| *found != name);
-                fields.found.push((name, raw));
+                match found.iter_mut().find(|(found, _)| *found == name) {
+                    Some((_, earlier)) => *earlier = raw,
+                    None => found.push((name, raw)),
+                }
             }
         });
-        read.map_err(|(what, at)| FrameError::Malformed(format!("not a frame: {what} at byte {at}")))?;
-        match fields.get("op").map(|raw| raw.str().map(std::borrow::Cow::into_owned)) {
+        if let Err((what, at)) = read {
+            return Err(FrameError::Malformed(["not a frame: ", what, " at byte ", &digits(at)].concat()));
+        }
+        let fields = Fields { found, wrong: Cell::new(None) };
+        match fields.get("op").map(text) {
             Some(Some(op)) => Ok((op, fields)),
             Some(None) => Err(FrameError::Malformed("not a frame: \"op\" is not text".into())),
             None => Err(FrameError::Malformed("not a frame: there is no \"op\"".into())),
@@ -75,42 +99,51 @@ impl<'a> Fields<'a> {
 
     /// The request's id, where it is a valid one.
     fn id(&self) -> Option<u64> {
-        self.get("id").and_then(Raw::uint).filter(|&id| id > 0)
+        self.get("id").and_then(positive)
     }
 
     fn fail(&self, code: ErrorCode, reason: String) -> FrameError {
         FrameError::Request { id: self.id(), code, reason }
     }
 
-    /// A field that must be there, as `read` takes it; `what` says what it should have been.
-    fn need<T>(&self, name: &str, what: &str, read: impl FnOnce(&Raw<'a>) -> Option<T>) -> Result<T, FrameError> {
-        self.want(name, what, read)?.ok_or_else(|| self.wrong(name, " is missing: it must be ", what))
+    /// A field that must be there, as `read` takes it; `what` says what it must be.
+    #[inline(never)]
+    fn need<T>(&self, name: &'static str, what: &'static str, read: Read<'a, T>) -> Option<T> {
+        let value = self.get(name).and_then(read);
+        if value.is_none() {
+            self.wrong.set(Some((name, what)));
+        }
+        value
     }
 
     /// A field that may be absent, but must be right where it is there.
-    fn want<T>(
-        &self,
-        name: &str,
-        what: &str,
-        read: impl FnOnce(&Raw<'a>) -> Option<T>,
-    ) -> Result<Option<T>, FrameError> {
-        let Some(raw) = self.get(name) else { return Ok(None) };
-        let value = read(raw);
-        if value.is_none() { Err(self.wrong(name, " must be ", what)) } else { Ok(value) }
+    #[inline(never)]
+    fn want<T>(&self, name: &'static str, what: &'static str, read: Read<'a, T>) -> Option<Option<T>> {
+        if self.get(name).is_none() { Some(None) } else { self.need(name, what, read).map(Some) }
     }
 
-    /// Apart from its callers, which exist once for each type of field.
-    #[cold]
-    fn wrong(&self, name: &str, how: &str, what: &str) -> FrameError {
-        self.fail(ErrorCode::BAD_REQUEST, ["\"", name, "\"", how, what].concat())
+    fn text(&self, name: &'static str) -> Option<String> {
+        self.need(name, TEXT, text)
     }
 
-    fn text(&self, name: &str) -> Result<String, FrameError> {
-        self.need(name, "text", text)
+    fn want_text(&self, name: &'static str) -> Option<Option<String>> {
+        self.want(name, TEXT, text)
+    }
+
+    /// The frame that was read, or what is wrong with it where a field was.
+    fn finish<T>(&self, frame: Option<T>) -> Result<T, FrameError> {
+        frame.ok_or_else(|| self.error())
+    }
+
+    fn error(&self) -> FrameError {
+        let (name, what) = self.wrong.get().unwrap_or_default();
+        let how = if self.get(name).is_none() { "\" is missing: it must be " } else { "\" must be " };
+        self.fail(ErrorCode::BAD_REQUEST, ["\"", name, how, what].concat())
     }
 }
 
 const POSITIVE: &str = "a positive integer";
+const TEXT: &str = "text";
 
 fn text(raw: &Raw<'_>) -> Option<String> {
     raw.str().map(std::borrow::Cow::into_owned)

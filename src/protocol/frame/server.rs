@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Fields, FrameError, POSITIVE, positive, text, writer};
+use super::{Fields, FrameError, POSITIVE, positive, writer};
 use crate::protocol::raw::{MapWriter, Raw, Scalar};
 use crate::protocol::{ChannelName, Encoding, ErrorCode, GroupCode, GroupName, MAX_DEPTH, Message};
 
@@ -126,6 +126,10 @@ const KNOWN: &[&str] = &[
     "message",
 ];
 
+const GROUP: &str = "a group name";
+const CHANNEL: &str = "a channel name";
+const SECONDS: &str = "a number of seconds";
+
 impl ServerFrame {
     /// Reads a frame. Nothing is returned for an `op` that this version does not know, which a client ignores.
     ///
@@ -134,28 +138,16 @@ impl ServerFrame {
     /// [`FrameError`] where the bytes are not a frame, or a field is missing or wrong.
     pub fn decode(encoding: Encoding, bytes: &Bytes) -> Result<Option<Self>, FrameError> {
         let (op, fields) = Fields::read(encoding, bytes, KNOWN)?;
-        Ok(Some(match op.as_str() {
-            "message" => ServerFrame::Message {
-                target: target(&fields)?,
-                message: fields.need("message", "a map", Raw::message)?,
-                offset: fields.want("offset", "an integer", Raw::uint)?,
-            },
-            "ok" => ServerFrame::Ok {
-                id: fields.need("id", POSITIVE, positive)?,
-                group: fields.want("group", "a group name", group)?,
-                joined: Joined::read(&fields)?,
-                expires: fields.want("expires", "a number of seconds", Raw::seconds)?,
-            },
-            "error" => error(&fields)?,
-            "welcome" => ServerFrame::Welcome(Welcome::read(&fields)?),
-            "group_discarded" => ServerFrame::GroupDiscarded {
-                group: fields.need("group", "a group name", group)?,
-                code: GroupCode(fields.need("code", "a code", code)?),
-                reason: fields.want("reason", "text", text)?.unwrap_or_default(),
-            },
-            "ping" => ServerFrame::Ping,
+        let read = match op.as_str() {
+            "message" => message(&fields),
+            "ok" => ok(&fields),
+            "error" => error(&fields),
+            "welcome" => Welcome::read(&fields).map(ServerFrame::Welcome),
+            "group_discarded" => group_discarded(&fields),
+            "ping" => Some(ServerFrame::Ping),
             _ => return Ok(None),
-        }))
+        };
+        fields.finish(read).map(Some)
     }
 
     /// Writes the frame.
@@ -171,7 +163,7 @@ impl ServerFrame {
                     joined.write(encoding, &mut writer);
                 }
                 if let Some(expires) = expires {
-                    writer.put("expires", Scalar::Seconds(*expires));
+                    writer.put_seconds("expires", *expires);
                 }
                 writer.finish()
             }
@@ -226,45 +218,56 @@ fn code(raw: &Raw<'_>) -> Option<u16> {
     raw.uint().and_then(|code| u16::try_from(code).ok())
 }
 
-fn target(fields: &Fields<'_>) -> Result<Target, FrameError> {
-    Ok(match fields.want("group", "a group name", group)? {
+fn message(fields: &Fields<'_>) -> Option<ServerFrame> {
+    let target = match fields.want("group", GROUP, group)? {
         Some(group) => Target::Group(group),
-        None => Target::Channel(fields.need("channel", "a channel name", channel)?),
+        None => Target::Channel(fields.need("channel", CHANNEL, channel)?),
+    };
+    let message = fields.need("message", "a map", Raw::message)?;
+    Some(ServerFrame::Message { target, message, offset: fields.want("offset", "an integer", Raw::uint)? })
+}
+
+fn ok(fields: &Fields<'_>) -> Option<ServerFrame> {
+    Some(ServerFrame::Ok {
+        id: fields.need("id", POSITIVE, positive)?,
+        group: fields.want("group", GROUP, group)?,
+        joined: Joined::read(fields)?,
+        expires: fields.want("expires", SECONDS, Raw::seconds)?,
     })
 }
 
-fn error(fields: &Fields<'_>) -> Result<ServerFrame, FrameError> {
+fn group_discarded(fields: &Fields<'_>) -> Option<ServerFrame> {
+    Some(ServerFrame::GroupDiscarded {
+        group: fields.need("group", GROUP, group)?,
+        code: GroupCode(fields.need("code", "a code", code)?),
+        reason: fields.want_text("reason")?.unwrap_or_default(),
+    })
+}
+
+fn error(fields: &Fields<'_>) -> Option<ServerFrame> {
     let code = ErrorCode(fields.need("code", "a code", code)?);
-    Ok(ServerFrame::Error {
+    Some(ServerFrame::Error {
         id: fields.want("id", POSITIVE, positive)?,
         code,
-        reason: fields.want("reason", "text", text)?.unwrap_or_default(),
+        reason: fields.want_text("reason")?.unwrap_or_default(),
         temporary: fields.want("temporary", "true or false", Raw::bool)?.unwrap_or_else(|| code.is_temporary()),
         retry_after: fields.want("retry_after", "a number of milliseconds", Raw::uint)?.map(Duration::from_millis),
     })
 }
 
 impl Welcome {
-    fn read(fields: &Fields<'_>) -> Result<Self, FrameError> {
-        let (mut frame_limit, mut group_limit) = (None, None);
-        if let Some(limits) = fields.get("limits") {
-            let read = limits.entries(MAX_DEPTH, &mut |key, value| match key {
-                "frame" => frame_limit = value.uint(),
-                "groups" => group_limit = value.uint(),
-                _ => {}
-            });
-            read.map_err(|(what, at)| FrameError::Malformed(format!("\"limits\" is not a map: {what} at byte {at}")))?;
-        }
-        Ok(Self {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let (frame_limit, group_limit) = fields.want("limits", "a map", read_limits)?.unwrap_or((u64::MAX, u64::MAX));
+        Some(Self {
             id: fields.need("id", POSITIVE, positive)?,
-            channel: fields.need("channel", "a channel name", channel)?,
-            user: fields.want("user", "text", text)?,
-            ping: fields.need("ping", "a number of seconds", Raw::seconds)?,
-            pong: fields.need("pong", "a number of seconds", Raw::seconds)?,
-            expires: fields.want("expires", "a number of seconds", Raw::seconds)?,
-            frame_limit: frame_limit.unwrap_or(u64::MAX),
-            group_limit: group_limit.unwrap_or(u64::MAX),
-            version: fields.want("version", "text", text)?.unwrap_or_default(),
+            channel: fields.need("channel", CHANNEL, channel)?,
+            user: fields.want_text("user")?,
+            ping: fields.need("ping", SECONDS, Raw::seconds)?,
+            pong: fields.need("pong", SECONDS, Raw::seconds)?,
+            expires: fields.want("expires", SECONDS, Raw::seconds)?,
+            frame_limit,
+            group_limit,
+            version: fields.want_text("version")?.unwrap_or_default(),
         })
     }
 
@@ -277,10 +280,10 @@ impl Welcome {
         if let Some(user) = &self.user {
             writer.put("user", Scalar::Str(user));
         }
-        writer.put("ping", Scalar::Seconds(self.ping));
-        writer.put("pong", Scalar::Seconds(self.pong));
+        writer.put_seconds("ping", self.ping);
+        writer.put_seconds("pong", self.pong);
         if let Some(expires) = self.expires {
-            writer.put("expires", Scalar::Seconds(expires));
+            writer.put_seconds("expires", expires);
         }
         writer.put("limits", Scalar::Raw(&limits.finish()));
         writer.put("version", Scalar::Str(&self.version));
@@ -289,15 +292,15 @@ impl Welcome {
 }
 
 impl Joined {
-    fn read(fields: &Fields<'_>) -> Result<Option<Self>, FrameError> {
-        let Some(epoch) = fields.want("epoch", "text", text)? else { return Ok(None) };
-        Ok(Some(Self {
+    /// Nothing inside where there is no history.
+    fn read(fields: &Fields<'_>) -> Option<Option<Self>> {
+        let Some(epoch) = fields.want_text("epoch")? else { return Some(None) };
+        let messages = "a list of maps with \"message\" and \"offset\"";
+        Some(Some(Self {
             epoch,
             offset: fields.need("offset", "an integer", Raw::uint)?,
             recovered: fields.want("recovered", "true or false", Raw::bool)?.unwrap_or_default(),
-            messages: fields
-                .want("messages", "a list of maps with \"message\" and \"offset\"", read_messages)?
-                .unwrap_or_default(),
+            messages: fields.want("messages", messages, read_messages)?.unwrap_or_default(),
         }))
     }
 
@@ -315,6 +318,18 @@ impl Joined {
             }),
         );
     }
+}
+
+/// The limits on frames and groups; one that is not there does not limit.
+fn read_limits(raw: &Raw<'_>) -> Option<(u64, u64)> {
+    let (mut frame, mut groups) = (u64::MAX, u64::MAX);
+    raw.entries(MAX_DEPTH, &mut |key, value| match key {
+        "frame" => frame = value.uint().unwrap_or(u64::MAX),
+        "groups" => groups = value.uint().unwrap_or(u64::MAX),
+        _ => {}
+    })
+    .ok()?;
+    Some((frame, groups))
 }
 
 fn read_messages(raw: &Raw<'_>) -> Option<Vec<(Message, u64)>> {

@@ -1,7 +1,7 @@
 //! The writer: compact JSON, event by event.
 
-use crate::protocol::base64;
 use crate::protocol::event::Visitor;
+use crate::protocol::{base64, digits};
 
 /// Writes events as compact JSON.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Visitor for Writer {
     }
 
     fn uint(&mut self, value: u64) {
-        self.text(&value.to_string());
+        self.text(&digits(value));
     }
 
     /// JSON has no infinities and no NaN: they become `null`, as `JSON.stringify` writes them.
