@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, oneshot};
@@ -261,7 +261,9 @@ impl<L: ChannelLayer> PumpTask<L> {
     async fn gather(&mut self, batch: &mut Vec<Message>) {
         for _ in 0..self.members.len() / MEMBERS_PER_LOOK {
             yield_now().await;
-            poll_fn(|cx| Poll::Ready(drop(self.mailbox.poll_drain(cx, BATCH, BATCH_BYTES, batch)))).await;
+            let look =
+                |cx: &mut Context<'_>| Poll::Ready(self.mailbox.poll_drain(cx, BATCH, BATCH_BYTES, batch).is_ready());
+            poll_fn(look).await;
         }
     }
 
