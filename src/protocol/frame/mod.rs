@@ -71,7 +71,7 @@ type Read<'a, T> = fn(&Raw<'a>) -> Option<T>;
 impl<'a> Fields<'a> {
     /// Reads the frame in `bytes`, keeping the fields named in `known`. The last of two equal keys counts.
     fn read(encoding: Encoding, bytes: &'a Bytes, known: &[&'static str]) -> Result<(String, Self), FrameError> {
-        // No frame of ours has more fields, so this is the only allocation.
+        // Enough for all but a welcome, so this is the only allocation.
         let mut found: Vec<(&str, Raw<'_>)> = Vec::with_capacity(8);
         let read = Raw::whole(encoding, bytes).entries(MAX_DEPTH, &mut |key, raw| {
             if let Some(&name) = known.iter().find(|&&name| name == key) {
