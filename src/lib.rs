@@ -25,7 +25,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod error;
-#[allow(dead_code)]
+#[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a browser uses a part of it"))]
 mod queue;
 
 pub mod client;

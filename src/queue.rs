@@ -83,14 +83,6 @@ impl<T> Queue<T> {
         dropped
     }
 
-    /// Waits for an item, in turn with other receivers; nothing once the queue is closed and empty.
-    ///
-    /// Cancel safety: dropping the future loses nothing.
-    pub(crate) async fn pop(&self) -> Option<T> {
-        let mut waiter = self.waiter();
-        std::future::poll_fn(|cx| waiter.poll_pop(cx)).await
-    }
-
     /// A place to wait from, for hand-written polling.
     pub(crate) fn waiter(&self) -> Waiter<&Self, T> {
         Waiter::new(self)
@@ -120,11 +112,13 @@ impl<T> Queue<T> {
     }
 
     /// How many bytes the waiting items have.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
     }
 
     /// How many receivers wait.
+    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
@@ -218,26 +212,11 @@ where
         popped
     }
 
-    /// Moves items to `out` until it holds `max_items` or the moved ones have `max_bytes`; ready with how many were
-    /// moved, at least one, or with zero once the queue is closed and empty. Where `out` has no room from the start it is
-    /// pending without a wake-up, and gives its place up: who has no room does not wait.
-    pub(crate) fn poll_drain(
-        &mut self,
-        cx: &mut Context<'_>,
-        max_items: usize,
-        max_bytes: usize,
-        out: &mut Vec<T>,
-    ) -> Poll<usize> {
-        let room = max_items.saturating_sub(out.len());
-        self.poll_drain_with(cx, room, max_bytes, |item| {
-            out.push(item);
-            true
-        })
-    }
-
     /// Hands items to `take` until it has kept `max_items` (it says whether it keeps one), or the handed ones have
-    /// `max_bytes`; ready with how many were kept, as [`poll_drain`](Self::poll_drain). `take` runs under the lock.
-    pub(crate) fn poll_drain_with(
+    /// `max_bytes`; ready with how many were kept, at least one, or with zero once the queue is closed and empty. With no
+    /// room for any it is pending without a wake-up, and gives its place up: who has no room does not wait. `take` runs
+    /// under the lock.
+    pub(crate) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
         max_items: usize,

@@ -115,6 +115,11 @@ impl Connections {
         }
     }
 
+    /// Whether nothing more is accepted.
+    pub(crate) fn shutting_down(&self) -> bool {
+        self.lock().shutting_down
+    }
+
     /// Waits until every connection has ended.
     pub(crate) async fn wait(&self) {
         self.wait_until(|state| state.open.is_empty()).await;

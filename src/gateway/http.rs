@@ -73,6 +73,7 @@ async fn group_send<L: ChannelLayer>(
     let group = GroupName::new(group).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
     let (identity, message) = receive(&shared, request).await?;
     shared.authorizer.group_send(&identity, &group, &message).await.map_err(denied)?;
+    check_serving(&shared)?;
     let local = shared.hub.members(&group);
     shared.layer.group_send(&group, message).await.map_err(|e| failed(&e))?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { local })))
@@ -86,9 +87,19 @@ async fn send<L: ChannelLayer>(
     let channel = ChannelName::new(channel).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
     let (identity, message) = receive(&shared, request).await?;
     shared.authorizer.send(&identity, &channel, &message).await.map_err(denied)?;
+    check_serving(&shared)?;
     let local = usize::from(shared.connections.has_channel(&channel));
     shared.layer.send(&channel, message).await.map_err(|e| failed(&e))?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { local })))
+}
+
+/// Refuses what could be accepted and then not reach the clients that a shutdown is closing. Asked last, with no await
+/// before the layer has the message.
+fn check_serving<L>(shared: &Shared<L>) -> Result<(), Failure> {
+    if !shared.connections.shutting_down() {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::NOT_AVAILABLE, "the gateway shuts down; send to another one, or later".into()))
 }
 
 /// Reads who asks, and the message.

@@ -238,7 +238,7 @@ impl Mailbox {
             return Poll::Ready(Ok(0));
         }
         let (now, mut expired) = (Instant::now(), 0);
-        let drained = self.waiter.poll_drain_with(cx, room, max_bytes, |slot| {
+        let drained = self.waiter.poll_drain(cx, room, max_bytes, |slot| {
             let over = slot.is_over(now);
             if over {
                 expired += 1;

@@ -157,7 +157,12 @@ impl Machine {
     fn drain(&mut self, receiver: usize, max_items: usize, max_bytes: usize) {
         let mut out = Vec::new();
         let receiver = &mut self.receivers[receiver];
-        let polled = receiver.poll(|waiter, cx| waiter.poll_drain(cx, max_items, max_bytes, &mut out));
+        let polled = receiver.poll(|waiter, cx| {
+            waiter.poll_drain(cx, max_items, max_bytes, |item| {
+                out.push(item);
+                true
+            })
+        });
         receiver.waits &= max_items > 0;
         let (mut expected, mut bytes) = (Vec::new(), 0);
         while expected.len() < max_items && (expected.is_empty() || bytes < max_bytes) {

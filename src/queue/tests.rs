@@ -132,11 +132,18 @@ fn draining_stops_at_either_bound_and_moves_at_least_one() {
     let mut cx = Context::from_waker(Waker::noop());
     let mut waiter = queue.waiter();
     (0..6).for_each(|n| queue.push(n, 10).unwrap());
-    let mut out = vec![100];
-    assert_eq!(waiter.poll_drain(&mut cx, 3, 1000, &mut out), Poll::Ready(2), "`out` holds 3 then");
-    assert_eq!(waiter.poll_drain(&mut cx, 10, 15, &mut out), Poll::Ready(2), "20 bytes are the first to reach 15");
-    assert_eq!(waiter.poll_drain(&mut cx, 10, 0, &mut out), Poll::Ready(1));
-    assert_eq!(out, [100, 0, 1, 2, 3, 4]);
+    let mut out = Vec::new();
+    let mut drain = |max_items, max_bytes| {
+        waiter.poll_drain(&mut cx, max_items, max_bytes, |n| {
+            out.push(n);
+            true
+        })
+    };
+    assert_eq!(drain(2, 1000), Poll::Ready(2));
+    assert_eq!(drain(10, 15), Poll::Ready(2), "20 bytes are the first to reach 15");
+    assert_eq!(drain(10, 0), Poll::Ready(1));
+    assert!(drain(0, 1000).is_pending(), "no room for any");
+    assert_eq!(out, [0, 1, 2, 3, 4]);
     // What is not kept does not count.
     queue.push(6, 10).unwrap();
     let mut kept = Vec::new();
@@ -145,11 +152,11 @@ fn draining_stops_at_either_bound_and_moves_at_least_one() {
         kept.extend(keep.then_some(n));
         keep
     };
-    assert_eq!(waiter.poll_drain_with(&mut cx, 1, 1000, even), Poll::Ready(1));
+    assert_eq!(waiter.poll_drain(&mut cx, 1, 1000, even), Poll::Ready(1));
     assert_eq!(kept, [6]);
-    assert!(waiter.poll_drain(&mut cx, 10, 1000, &mut out).is_pending());
+    assert!(waiter.poll_drain(&mut cx, 10, 1000, |_| true).is_pending());
     queue.close();
-    assert_eq!(waiter.poll_drain(&mut cx, 10, 1000, &mut out), Poll::Ready(0));
+    assert_eq!(waiter.poll_drain(&mut cx, 10, 1000, |_| true), Poll::Ready(0));
 }
 
 #[test]

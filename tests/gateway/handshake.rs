@@ -125,5 +125,10 @@ async fn the_router_works_in_an_application_that_axum_serves() {
     assert_eq!(raw.json().await["message"]["n"], 1);
     let (_, (code, _)) = tokio::join!(gateway.shutdown(), raw.closed());
     assert_eq!(code, 4000);
+    // The application goes on; what can reach nobody any more is not accepted.
+    let post = "POST /api/groups/g/messages HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n\
+                content-length: 2\r\n\r\n{}";
+    let refused = Raw::handshake(address, post).await;
+    assert!(refused.head.starts_with("HTTP/1.1 503 "), "{}", refused.head);
     application.abort();
 }
