@@ -10,9 +10,13 @@ mod any;
 mod capacity;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod events;
+mod health;
 mod layers;
+mod local;
 mod mailbox;
 mod memory;
+pub mod redis;
 #[cfg(test)]
 mod queue_model;
 
@@ -24,9 +28,12 @@ use crate::{ChannelName, GroupName, Message, Result};
 
 pub use any::Layer;
 pub use capacity::Pattern;
+pub use events::{LayerEvent, LayerEvents};
+pub use health::{Health, HostHealth};
 pub use layers::Layers;
+pub use local::LocalStats;
 pub use mailbox::{Mailbox, MailboxOptions, MailboxSender};
-pub use memory::{MemoryConfig, MemoryLayer, MemoryStats};
+pub use memory::{MemoryConfig, MemoryLayer};
 
 /// The specification of a channel layer, after Django Channels' own.
 ///
@@ -172,6 +179,16 @@ pub trait ChannelLayer: Send + Sync + 'static {
 
     /// What this layer promises beyond the specification, or how it keeps it.
     fn capabilities(&self) -> Capabilities;
+
+    /// What happens to the layer's connections from now on. A layer without any has no events.
+    fn events(&self) -> LayerEvents {
+        LayerEvents::none()
+    }
+
+    /// Whether the layer carries messages right now. A layer without connections always does.
+    fn health(&self) -> Health {
+        Health::default()
+    }
 }
 
 /// What a layer promises beyond [`ChannelLayer`]: plain data, the same for the layer's whole life.
@@ -265,5 +282,13 @@ impl<L: ChannelLayer> ChannelLayer for Arc<L> {
 
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()
+    }
+
+    fn events(&self) -> LayerEvents {
+        (**self).events()
+    }
+
+    fn health(&self) -> Health {
+        (**self).health()
     }
 }

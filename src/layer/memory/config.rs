@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::ChannelName;
 use crate::layer::Pattern;
+use crate::layer::local::Settings;
 
 /// The settings of a [`MemoryLayer`](super::MemoryLayer), named as Django's.
 #[derive(Clone, Debug)]
@@ -92,10 +92,18 @@ impl MemoryConfig {
         self.max_unowned = names;
         self
     }
+}
 
-    /// The capacity of a channel.
-    pub(super) fn capacity_of(&self, channel: &ChannelName) -> usize {
-        let entry = self.channel_capacity.iter().find(|(pattern, _)| pattern.matches(channel));
-        entry.map_or(self.capacity, |(_, capacity)| *capacity)
+impl From<MemoryConfig> for Settings {
+    fn from(config: MemoryConfig) -> Self {
+        Self {
+            capacity: config.capacity,
+            channel_capacity: config.channel_capacity,
+            channel_bytes: config.channel_bytes,
+            expiry: config.expiry,
+            group_expiry: config.group_expiry,
+            max_message_size: config.max_message_size,
+            max_unowned: config.max_unowned,
+        }
     }
 }

@@ -1,23 +1,14 @@
-//! The layer of one process: its face. The verbs are in [`registry`] (channels) and [`groups`], over the parts: a
-//! [`channel`], a [`group`], and the [`table`] that keeps either by name.
+//! The layer of one process: the channels of this process, and nothing beside them.
 
-mod channel;
 mod config;
-mod group;
-mod groups;
-mod names;
-mod registry;
-mod stats;
-mod table;
 
 use std::sync::Arc;
 
+use super::local::{LocalStats, Registry};
 use super::{Capabilities, ChannelLayer, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, GroupName, Message, Result};
-use registry::Registry;
 
 pub use config::MemoryConfig;
-pub use stats::MemoryStats;
 
 /// The layer of one process: what is sent is in memory only.
 ///
@@ -63,11 +54,11 @@ pub struct MemoryLayer(Arc<Registry>);
 impl MemoryLayer {
     /// A layer with these settings.
     pub fn new(config: MemoryConfig) -> Self {
-        Self(Arc::new(Registry::new(config)))
+        Self(Arc::new(Registry::new(config.into())))
     }
 
     /// What the layer holds and what it has dropped, since it was made.
-    pub fn stats(&self) -> MemoryStats {
+    pub fn stats(&self) -> LocalStats {
         self.0.stats()
     }
 }
@@ -92,7 +83,7 @@ impl ChannelLayer for MemoryLayer {
     }
 
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
-        let channel = self.0.open(prefix, &options)?;
+        let channel = self.0.open(prefix, None, &options)?;
         let (registry, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
         Ok(Mailbox::new(channel, move || registry.release(&owned)))
     }
@@ -119,11 +110,11 @@ impl ChannelLayer for MemoryLayer {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let config = self.0.config();
+        let settings = self.0.settings();
         Capabilities {
-            expiry: config.expiry,
-            group_expiry: config.group_expiry,
-            max_message_size: config.max_message_size,
+            expiry: settings.expiry,
+            group_expiry: settings.group_expiry,
+            max_message_size: settings.max_message_size,
             reach: Reach::Process,
             ..Capabilities::new("memory")
         }

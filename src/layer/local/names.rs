@@ -16,15 +16,22 @@ pub(super) struct Names {
     next: AtomicU64,
     /// The part of the names that are only names.
     instance: String,
-    /// The part of the names of mailboxes. A name with it that is not open is known to be over, so nothing is ever kept
-    /// for it.
+    /// How the part of the names of mailboxes begins. A name with it that is not open is known to be over, so nothing is
+    /// ever kept for it.
     mailboxes: String,
+    /// How that part ends where no lane was asked for.
+    lane: String,
 }
+
+/// How many digits of the part of a mailbox's name that stands before the `!` are its lane.
+pub(in crate::layer) const LANE_DIGITS: usize = 16;
 
 impl Names {
     pub(super) fn new() -> Self {
         let keys = [RandomState::new(), RandomState::new()];
-        Self { instance: hex(&keys, 0), mailboxes: hex(&keys, 1), next: AtomicU64::new(2), keys }
+        let (mut mailboxes, instance) = (hex(&keys, 1), hex(&keys, 0));
+        let lane = mailboxes.split_off(LANE_DIGITS);
+        Self { instance, mailboxes, lane, next: AtomicU64::new(2), keys }
     }
 
     /// A name for a channel that nobody owns.
@@ -32,14 +39,26 @@ impl Names {
         self.fresh(prefix, &self.instance)
     }
 
-    /// A name for a mailbox.
-    pub(super) fn mailbox(&self, prefix: &str) -> Result<ChannelName> {
-        self.fresh(prefix, &self.mailboxes)
+    /// A name for a mailbox, in a lane of so many hexadecimal digits.
+    pub(super) fn mailbox(&self, prefix: &str, lane: Option<&str>) -> Result<ChannelName> {
+        self.fresh(prefix, &[&self.mailboxes, lane.unwrap_or(&self.lane)].concat())
+    }
+
+    /// The part of the names of mailboxes that all lanes share.
+    pub(super) fn mailboxes(&self) -> &str {
+        &self.mailboxes
+    }
+
+    /// Whether this instance made the name, for a mailbox or not.
+    pub(super) fn is_own(&self, channel: &ChannelName) -> bool {
+        self.is_mailbox(channel) || channel.non_local().strip_suffix('!').is_some_and(|n| n.ends_with(&self.instance))
     }
 
     /// Whether this instance made the name for a mailbox.
     pub(super) fn is_mailbox(&self, channel: &ChannelName) -> bool {
-        channel.non_local().strip_suffix('!').is_some_and(|name| name.ends_with(&self.mailboxes))
+        let Some(name) = channel.non_local().strip_suffix('!') else { return false };
+        let stem = name.len().checked_sub(2 * LANE_DIGITS).and_then(|at| name.get(at..at + LANE_DIGITS));
+        stem == Some(&self.mailboxes)
     }
 
     fn fresh(&self, prefix: &str, instance: &str) -> Result<ChannelName> {

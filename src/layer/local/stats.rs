@@ -1,17 +1,17 @@
-//! What the memory layer counts.
+//! What the channels of this process count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// What a [`MemoryLayer`](super::MemoryLayer) holds, and what it has dropped since it was made.
+/// What the channels of this process hold, and what they have dropped since their layer was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MemoryStats {
+pub struct LocalStats {
     /// Channels: open mailboxes, and names under which messages wait, somebody receives, or a membership stands.
     pub channels: usize,
     /// Groups that have members.
     pub groups: usize,
-    /// Names and memberships that count against [`max_unowned`](super::MemoryConfig::max_unowned).
+    /// Names and memberships that count against [`max_unowned`](super::super::MemoryConfig::max_unowned).
     pub unowned: usize,
     /// Group messages that a member had no room for, by number.
     pub dropped_capacity: u64,
@@ -25,17 +25,17 @@ pub struct MemoryStats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) unowned: AtomicUsize,
-    pub(super) capacity: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    pub(super) no_receiver: AtomicU64,
-    pub(super) expired: Arc<AtomicU64>,
+pub(in crate::layer) struct Counters {
+    pub(in crate::layer) unowned: AtomicUsize,
+    pub(in crate::layer) capacity: AtomicU64,
+    pub(in crate::layer) bytes: AtomicU64,
+    pub(in crate::layer) no_receiver: AtomicU64,
+    pub(in crate::layer) expired: Arc<AtomicU64>,
 }
 
 impl Counters {
-    pub(super) fn read(&self, channels: usize, groups: usize) -> MemoryStats {
-        MemoryStats {
+    pub(in crate::layer) fn read(&self, channels: usize, groups: usize) -> LocalStats {
+        LocalStats {
             channels,
             groups,
             unowned: self.unowned.load(Ordering::Relaxed),

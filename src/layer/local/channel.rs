@@ -17,8 +17,8 @@ use crate::queue::Refused;
 use crate::{ChannelName, Error, ErrorKind, GroupName};
 
 #[derive(Debug)]
-pub(super) struct Channel {
-    pub(super) inbox: Inbox,
+pub(in crate::layer) struct Channel {
+    pub(in crate::layer) inbox: Inbox,
     /// What a channel that no mailbox owns counts against the bound on their names.
     permit: Option<Permit>,
     /// The groups it is in; nothing once its owner is gone.

@@ -1,4 +1,4 @@
-//! The verbs of the memory layer that concern groups.
+//! The verbs that concern groups of the channels of this process.
 //!
 //! Nothing looks through all memberships for those that have ended: `group_send` meets the ones of its group, and each
 //! `group_add` looks at a few of some other group, so that growing pays for forgetting.
@@ -20,7 +20,7 @@ use crate::{ChannelName, GroupName, Message, Result};
 const LOOK: usize = 2;
 
 impl Registry {
-    pub(super) fn group_add(&self, name: &GroupName, channel: &ChannelName) -> Result<()> {
+    pub(in crate::layer) fn group_add(&self, name: &GroupName, channel: &ChannelName) -> Result<()> {
         self.check_open()?;
         let Some(channel) = self.lease(channel)? else { return Ok(()) };
         self.join(name, channel.get())?;
@@ -31,7 +31,8 @@ impl Registry {
     fn join(&self, name: &GroupName, channel: &Arc<Channel>) -> Result<()> {
         let mut list = channel.groups();
         let Some(list) = list.as_mut() else { return Ok(()) };
-        let ends = Instant::now().checked_add(self.config().group_expiry);
+        // An open mailbox is proof that its owner is there, so its memberships last as long as it does.
+        let ends = Instant::now().checked_add(self.settings().group_expiry).filter(|_| !channel.is_owned());
         let mut permit = None;
         if !list.contains(name) && !channel.is_owned() {
             permit = Some(self.permit(channel.name())?);
@@ -52,7 +53,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn group_discard(&self, name: &GroupName, channel: &ChannelName) -> Result<()> {
+    pub(in crate::layer) fn group_discard(&self, name: &GroupName, channel: &ChannelName) -> Result<()> {
         self.check_open()?;
         let Some(channel) = self.channels.with_existing(channel, Arc::clone) else { return Ok(()) };
         let channel = Lease::new(self, channel);
@@ -76,7 +77,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn group_send(&self, name: &GroupName, message: &Message) -> Result<()> {
+    pub(in crate::layer) fn group_send(&self, name: &GroupName, message: &Message) -> Result<()> {
         self.check_size(message)?;
         self.check_open()?;
         let Some(group) = self.groups.with_existing(name, Arc::clone) else { return Ok(()) };
@@ -89,7 +90,7 @@ impl Registry {
 
     /// Queues a message for every member. Returns whom to wake, and whose membership has ended.
     fn deliver_to_all(&self, members: &Members, message: &Message, now: Instant) -> (Vec<Waker>, Vec<Arc<Channel>>) {
-        let expires = now.checked_add(self.config().expiry);
+        let expires = now.checked_add(self.settings().expiry);
         let (mut wakers, mut ended) = (Vec::new(), Vec::new());
         for member in members.row() {
             if member.has_ended(now) {

@@ -1,4 +1,4 @@
-//! What the memory layer holds, its settings, and the verbs that concern channels. All of it is synchronous but waiting
+//! The channels of this process, their settings, and the verbs that concern them. All of it is synchronous but waiting
 //! for a message. The verbs that concern groups are in `groups.rs`.
 //!
 //! Locks are taken in this order: a channel's list of groups, then a group's members or a shard of either table, then a
@@ -11,18 +11,18 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::channel::{Channel, Permit};
-use super::config::MemoryConfig;
 use super::group::Group;
 use super::names::Names;
-use super::stats::{Counters, MemoryStats};
+use super::settings::Settings;
+use super::stats::{Counters, LocalStats};
 use super::table::{Table, closed};
 use crate::layer::MailboxOptions;
 use crate::layer::mailbox::{Inbox, Slot};
 use crate::{ChannelName, Error, ErrorKind, Message, Result};
 
 #[derive(Debug)]
-pub(super) struct Registry {
-    config: MemoryConfig,
+pub(in crate::layer) struct Registry {
+    settings: Settings,
     names: Names,
     pub(super) channels: Table<Channel>,
     pub(super) groups: Table<Group>,
@@ -31,9 +31,9 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(config: MemoryConfig) -> Self {
+    pub(in crate::layer) fn new(settings: Settings) -> Self {
         Self {
-            config,
+            settings,
             names: Names::new(),
             channels: Table::new(),
             groups: Table::new(),
@@ -42,28 +42,33 @@ impl Registry {
         }
     }
 
-    pub(super) fn config(&self) -> &MemoryConfig {
-        &self.config
+    pub(in crate::layer) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    pub(super) fn stats(&self) -> MemoryStats {
+    pub(in crate::layer) fn stats(&self) -> LocalStats {
         self.counters.read(self.channels.len(), self.groups.len())
     }
 
-    pub(super) fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+    pub(in crate::layer) fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
         self.check_open()?;
         self.names.channel(prefix)
     }
 
-    /// Makes the channel of a mailbox.
-    pub(super) fn open(&self, prefix: &str, options: &MailboxOptions) -> Result<Arc<Channel>> {
-        let name = self.names.mailbox(prefix)?;
-        let capacity = options.capacity.unwrap_or_else(|| self.config.capacity_of(&name));
+    /// Makes the channel of a mailbox. Its name's part before the `!` ends in the lane, if one is given.
+    pub(in crate::layer) fn open(
+        &self,
+        prefix: &str,
+        lane: Option<&str>,
+        options: &MailboxOptions,
+    ) -> Result<Arc<Channel>> {
+        let name = self.names.mailbox(prefix, lane)?;
+        let capacity = options.capacity.unwrap_or_else(|| self.settings.capacity_of(&name));
         self.channels.with(&name, || Ok(Channel::new(self.inbox(&name, capacity, options.bytes), None)), Arc::clone)
     }
 
     /// Ends the channel of a mailbox.
-    pub(super) fn release(&self, channel: &Arc<Channel>) {
+    pub(in crate::layer) fn release(&self, channel: &Arc<Channel>) {
         self.channels.remove(channel);
         channel.inbox.queue.close();
         channel.inbox.queue.clear();
@@ -73,10 +78,10 @@ impl Registry {
         }
     }
 
-    pub(super) fn send(&self, name: &ChannelName, message: Message) -> Result<()> {
+    pub(in crate::layer) fn send(&self, name: &ChannelName, message: Message) -> Result<()> {
         self.check_size(&message)?;
         let now = Instant::now();
-        let slot = Slot { message, expires: now.checked_add(self.config.expiry) };
+        let slot = Slot { message, expires: now.checked_add(self.settings.expiry) };
         // In the table's hands, so that nobody finds the channel unused between the look-up and the push.
         let sent =
             self.with_channel(name, |channel| channel.deliver(slot, now).map_err(|full| (full, channel.capacity())))?;
@@ -90,14 +95,14 @@ impl Registry {
         Ok(())
     }
 
-    pub(super) async fn receive(&self, name: &ChannelName) -> Result<Message> {
+    pub(in crate::layer) async fn receive(&self, name: &ChannelName) -> Result<Message> {
         let Some(channel) = self.lease(name)? else {
             return Err(Error::new(ErrorKind::Closed, format!("the mailbox of channel {name} was dropped")));
         };
         channel.get().inbox.receive().await
     }
 
-    pub(super) fn flush(&self) -> Result<()> {
+    pub(in crate::layer) fn flush(&self) -> Result<()> {
         self.check_open()?;
         for channel in self.channels.all() {
             self.empty(&channel);
@@ -106,7 +111,7 @@ impl Registry {
         Ok(())
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::layer) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         for channel in self.channels.close() {
             channel.inbox.queue.close();
@@ -132,7 +137,7 @@ impl Registry {
         }
         let make = || {
             let permit = Some(self.permit(name)?);
-            Ok(Channel::new(self.inbox(name, self.config.capacity_of(name), self.config.channel_bytes), permit))
+            Ok(Channel::new(self.inbox(name, self.settings.capacity_of(name), self.settings.channel_bytes), permit))
         };
         self.channels.with(name, make, act).map(Some)
     }
@@ -149,7 +154,7 @@ impl Registry {
 
     /// What keeping something for a channel that nobody owns takes.
     pub(super) fn permit(&self, channel: &ChannelName) -> Result<Permit> {
-        let max = self.config.max_unowned;
+        let max = self.settings.max_unowned;
         Permit::take(&self.counters, max).ok_or_else(|| {
             let text =
                 format!("no room for channel {channel}: the layer keeps at most {max} names that no mailbox owns");
@@ -157,15 +162,15 @@ impl Registry {
         })
     }
 
-    pub(super) fn check_size(&self, message: &Message) -> Result<()> {
-        let (size, max) = (message.size(), self.config.max_message_size);
+    pub(in crate::layer) fn check_size(&self, message: &Message) -> Result<()> {
+        let (size, max) = (message.size(), self.settings.max_message_size);
         if size <= max {
             return Ok(());
         }
         Err(Error::new(ErrorKind::MessageTooLarge, format!("the message has {size} bytes, {max} are allowed")))
     }
 
-    pub(super) fn check_open(&self) -> Result<()> {
+    pub(in crate::layer) fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) { Err(closed()) } else { Ok(()) }
     }
 }
