@@ -2,6 +2,8 @@
 
 mod config;
 mod host;
+mod wire;
 
 pub use config::{RedisConfig, Secret};
 pub use host::Host;
+pub use wire::{Serializer, register_serializer};
