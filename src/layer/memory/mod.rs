@@ -85,7 +85,7 @@ impl ChannelLayer for MemoryLayer {
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
         let channel = self.0.open(prefix, None, &options)?;
         let (registry, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
-        Ok(Mailbox::new(channel, move || registry.release(&owned)))
+        Ok(Mailbox::new(channel, move || drop(registry.release(&owned))))
     }
 
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {

@@ -15,4 +15,5 @@ pub(super) mod slot;
 #[cfg(test)]
 mod tests;
 
+pub(super) use envelope::{Recipients, To};
 pub use serializer::{Serializer, register_serializer};
