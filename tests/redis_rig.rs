@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use rig::django::{Backend, Django, bytes};
 use rig::{Authority, Flow, Proxy, RedisCluster, RedisServer, Sentinels, until, within};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -122,4 +124,38 @@ async fn sentinels_promote_the_replica() {
     sentinels.kill_master();
     sentinels.promoted().await;
     assert_eq!(sentinels.master().port(), first);
+}
+
+#[tokio::test]
+async fn python_layers_talk_to_each_other_and_name_their_errors() {
+    let server = RedisServer::start().await;
+    let django = Django::start().await;
+    let config = json!({"hosts": [server.url()], "capacity": 1});
+    let (sender, receiver) =
+        (django.layer(Backend::Core, config.clone()).await, django.layer(Backend::Core, config).await);
+    let channel = receiver.new_channel().await;
+    let message = json!({"type": "x", "bytes": bytes(b"\xff\0"), "nested": [1, -2.5, null, true, "é"]});
+    // A receive that waits stops no other call.
+    let (received, sent) = tokio::join!(receiver.receive(&channel), sender.send(&channel, message.clone()));
+    sent.unwrap();
+    assert_eq!(received.unwrap(), message);
+
+    sender.send("jobs", message.clone()).await.unwrap();
+    assert_eq!(sender.send("jobs", message.clone()).await.unwrap_err().kind, "ChannelFull");
+    sender.flush().await.unwrap();
+    assert!(sender.receive_many("jobs", 2, Duration::from_millis(50)).await.unwrap().is_empty());
+    assert_eq!(django.try_layer(Backend::Core, json!({"hostz": []})).await.err().unwrap().kind, "TypeError");
+
+    let pubsub = django.layer(Backend::PubSub, json!({"hosts": [server.url()]})).await;
+    let channel = pubsub.new_channel().await;
+    pubsub.group_add("room", &channel).await.unwrap();
+    let raised = pubsub.burst(&["room".to_owned()], 200, 200, json!({"type": "x"})).await;
+    assert!(raised.is_empty(), "{raised:?}");
+    let received = pubsub.receive_many(&channel, 200, Duration::from_secs(5)).await.unwrap();
+    let mut numbers: Vec<_> = received.iter().map(|message| message["n"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+    pubsub.group_discard("room", &channel).await.unwrap();
+    pubsub.close().await.unwrap();
+    receiver.close().await.unwrap();
 }

@@ -169,7 +169,10 @@ impl RedisServer {
     pub async fn clients(&self) -> Vec<HashMap<String, String>> {
         let list = self.ok(&["CLIENT", "LIST"]).await.text();
         let fields = |line: &str| {
-            line.split(' ').filter_map(|field| field.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+            line.split(' ')
+                .filter_map(|field| field.split_once('='))
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect()
         };
         let clients = list.lines().map(fields);
         clients.filter(|client: &HashMap<String, String>| client["cmd"] != "client|list").collect()
