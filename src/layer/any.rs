@@ -1,6 +1,6 @@
 //! Any built-in layer, chosen at run time without dynamic dispatch.
 
-use super::{Capabilities, ChannelLayer, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer};
+use super::{Capabilities, ChannelLayer, Health, LayerEvents, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer};
 use crate::{ChannelName, GroupName, Message, Result};
 
 /// Any of the built-in layers. Cloning gives another handle to the same layer.
@@ -89,6 +89,17 @@ impl ChannelLayer for Layer {
     fn capabilities(&self) -> Capabilities {
         match self {
             Self::Memory(layer) => layer.capabilities(),
+        }
+    }
+    fn events(&self) -> LayerEvents {
+        match self {
+            Self::Memory(layer) => layer.events(),
+        }
+    }
+
+    fn health(&self) -> Health {
+        match self {
+            Self::Memory(layer) => layer.health(),
         }
     }
 }

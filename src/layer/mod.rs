@@ -16,9 +16,9 @@ mod layers;
 mod local;
 mod mailbox;
 mod memory;
-pub mod redis;
 #[cfg(test)]
 mod queue_model;
+pub mod redis;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::{ChannelName, GroupName, Message, Result};
 
 pub use any::Layer;
 pub use capacity::Pattern;
-pub use events::{LayerEvent, LayerEvents};
+pub use events::{EventSender, LayerEvent, LayerEvents};
 pub use health::{Health, HostHealth};
 pub use layers::Layers;
 pub use local::LocalStats;
@@ -48,8 +48,10 @@ pub use memory::{MemoryConfig, MemoryLayer};
 /// - **Capacity.** A channel holds at most its capacity of messages, and a bounded number of bytes. [`send`](Self::send)
 ///   to a full channel fails with [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull);
 ///   [`group_send`](Self::group_send) leaves full members out. Messages that have expired do not count.
-/// - **Expiry.** A message that nobody received in time is dropped, and a membership that was not added again in time
-///   ends: messages after a minute and memberships after a day, unless the layer is set up otherwise.
+/// - **Expiry.** A message that nobody received in time is dropped: after a minute, unless the layer is set up otherwise.
+/// - **Membership.** A mailbox is a member until it leaves, is dropped, or the layer is flushed: it is proof that its owner
+///   is there, so the layer renews its memberships wherever they would end. Those of any other channel end when it was
+///   not added again in time: after a day, unless the layer is set up otherwise.
 /// - **Cancellation.** Dropping any future of these verbs before it is ready loses no message and leaks nothing: a
 ///   verb has then happened entirely or not at all. Each method says which.
 /// - **Closing.** After [`close`](Self::close) every verb fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed),
@@ -116,10 +118,13 @@ pub trait ChannelLayer: Send + Sync + 'static {
     fn mailbox(&self, prefix: &str, options: MailboxOptions) -> impl Future<Output = Result<Mailbox>> + Send;
 
     /// Adds a channel to a group; the group exists as long as it has members. Adding a member again keeps it once and
-    /// begins its [`group_expiry`](Capabilities::group_expiry) anew. The channel need not exist.
+    /// begins its [`group_expiry`](Capabilities::group_expiry) anew, which only a channel has that no mailbox owns. The
+    /// channel need not exist.
     ///
     /// # Errors
     ///
+    /// - [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName): the channel is one of another process, and the layer
+    ///   has no [`foreign_members`](Capabilities::foreign_members).
     /// - [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull): the layer keeps as many names as it may for
     ///   channels that nobody owns.
     /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed): the layer was closed.
@@ -180,7 +185,9 @@ pub trait ChannelLayer: Send + Sync + 'static {
     /// What this layer promises beyond the specification, or how it keeps it.
     fn capabilities(&self) -> Capabilities;
 
-    /// What happens to the layer's connections from now on. A layer without any has no events.
+    /// What happens to the layer from now on: that it was flushed, and what its connections do. The stream ends when the
+    /// layer is closed. The default tells nothing; gateways in front of such a layer cannot tell their clients that
+    /// messages may be missing.
     fn events(&self) -> LayerEvents {
         LayerEvents::none()
     }
@@ -209,7 +216,7 @@ pub struct Capabilities {
     pub total_order: bool,
     /// After how long a message that nobody received is dropped.
     pub expiry: Duration,
-    /// After how long a membership ends unless it is added again.
+    /// After how long a membership ends unless it is added again. Those of mailboxes do not.
     pub group_expiry: Duration,
     /// The largest message, in bytes of the encoding that it was made of.
     pub max_message_size: usize,
