@@ -163,6 +163,7 @@ impl Core {
         self.local.close();
         self.end();
         let farewell = tokio::time::timeout(FAREWELL, self.end_left()).await;
+        self.events.close();
         farewell.unwrap_or(Ok(()))
     }
 

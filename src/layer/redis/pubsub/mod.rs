@@ -291,6 +291,7 @@ impl PubSub {
         self.end();
         self.groups().clear();
         self.kept.clear();
+        self.events.close();
     }
 }
 
