@@ -2,3 +2,4 @@
 
 mod envelopes;
 mod numbers;
+mod vectors;
