@@ -80,7 +80,7 @@ impl RedisCluster {
             node.ok(&["CLUSTER", "REPLICATE", &self.ids[at - MASTERS]]).await;
         }
         for node in &self.nodes[MASTERS..] {
-            until("a replica is in step", async || node.info().await["role"] == "slave" && in_step(node).await).await;
+            until("a replica is in step", async || node.in_step().await).await;
         }
     }
 
@@ -130,7 +130,7 @@ impl RedisCluster {
     /// Makes a replica the master in an orderly way, and waits until all nodes know.
     pub async fn failover(&self, replica: usize) {
         self.nodes[replica].ok(&["CLUSTER", "FAILOVER"]).await;
-        until("the replica is a master", async || self.nodes[replica].info().await["role"] == "master").await;
+        until("the replica is a master", async || self.nodes[replica].is_master().await).await;
         self.settled().await;
     }
 
@@ -167,10 +167,6 @@ impl RedisCluster {
         }
         self.settled().await;
     }
-}
-
-async fn in_step(replica: &RedisServer) -> bool {
-    replica.info().await.get("master_link_status").is_some_and(|status| status == "up")
 }
 
 /// The first slot of each range and the port of its master, in order.
