@@ -77,7 +77,7 @@ async fn a_proxy_delays_stalls_and_cuts() {
     // Replies alone are held back: the server has the command, and its answer comes when the wire is well again.
     proxy.flow(Flow::Delay(Duration::ZERO), Flow::Stall);
     stream.write_all(b"SET key value\r\n").await.unwrap();
-    until("the server has the command", async || server.ok(&["GET", "key"]).await.text() == "value").await;
+    until!("the server has the command", server.ok(&["GET", "key"]).await.text() == "value");
     let mut answer = [0; 5];
     assert!(stream.try_read(&mut answer).is_err());
     proxy.pass();

@@ -35,11 +35,20 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Asks another process again and again until what it answers is right. It has no event to wait for, hence the pause.
-pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
-    within(what, async {
-        while !happened().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+/// (A macro, since the future of an async closure is not known to be `Send`.)
+#[macro_export]
+macro_rules! until {
+    ($what:expr, $happened:expr) => {
+        $crate::within($what, async {
+            while !$happened {
+                $crate::pause().await;
+            }
+        })
+        .await
+    };
+}
+
+#[doc(hidden)]
+pub async fn pause() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
 }

@@ -63,16 +63,19 @@ impl RedisCluster {
             let port = node.port().to_string();
             self.nodes[0].ok(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]).await;
         }
-        until("every node knows the others", async || {
-            for node in &self.nodes {
-                let known = node.ok(&["CLUSTER", "NODES"]).await.text();
-                if known.lines().count() < self.nodes.len() || known.contains("handshake") {
-                    return false;
+        until!(
+            "every node knows the others",
+            async {
+                for node in &self.nodes {
+                    let known = node.ok(&["CLUSTER", "NODES"]).await.text();
+                    if known.lines().count() < self.nodes.len() || known.contains("handshake") {
+                        return false;
+                    }
                 }
+                true
             }
-            true
-        })
-        .await;
+            .await
+        );
     }
 
     async fn replicate(&self) {
@@ -80,24 +83,27 @@ impl RedisCluster {
             node.ok(&["CLUSTER", "REPLICATE", &self.ids[at - MASTERS]]).await;
         }
         for node in &self.nodes[MASTERS..] {
-            until("a replica is in step", async || node.in_step().await).await;
+            until!("a replica is in step", node.in_step().await);
         }
     }
 
     /// Waits until all living nodes serve every slot and agree who does.
     pub async fn settled(&self) {
-        until("the nodes of the cluster agree", async || {
-            let mut views = Vec::new();
-            for node in self.living() {
-                if !node.ok(&["CLUSTER", "INFO"]).await.text().contains("cluster_state:ok") {
-                    return false;
+        until!(
+            "the nodes of the cluster agree",
+            async {
+                let mut views = Vec::new();
+                for node in self.living() {
+                    if !node.ok(&["CLUSTER", "INFO"]).await.text().contains("cluster_state:ok") {
+                        return false;
+                    }
+                    views.push(owners(&node.ok(&["CLUSTER", "SLOTS"]).await));
                 }
-                views.push(owners(&node.ok(&["CLUSTER", "SLOTS"]).await));
+                let alive = views[0].iter().all(|(_, port)| self.living().any(|node| node.port() == *port));
+                alive && views.windows(2).all(|pair| pair[0] == pair[1])
             }
-            let alive = views[0].iter().all(|(_, port)| self.living().any(|node| node.port() == *port));
-            alive && views.windows(2).all(|pair| pair[0] == pair[1])
-        })
-        .await;
+            .await
+        );
     }
 
     fn living(&self) -> impl Iterator<Item = &RedisServer> {
@@ -130,7 +136,7 @@ impl RedisCluster {
     /// Makes a replica the master in an orderly way, and waits until all nodes know.
     pub async fn failover(&self, replica: usize) {
         self.nodes[replica].ok(&["CLUSTER", "FAILOVER"]).await;
-        until("the replica is a master", async || self.nodes[replica].is_master().await).await;
+        until!("the replica is a master", self.nodes[replica].is_master().await);
         self.settled().await;
     }
 

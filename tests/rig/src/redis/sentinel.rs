@@ -35,7 +35,7 @@ impl Sentinels {
         let replica = server.start().await;
         let port = master.port().to_string();
         replica.ok(&["REPLICAOF", "127.0.0.1", &port]).await;
-        until("the replica is in step", async || replica.in_step().await).await;
+        until!("the replica is in step", replica.in_step().await);
         let sentinel = sentinel.sentinel();
         let mut sentinels = Vec::new();
         for _ in 0..3 {
@@ -57,11 +57,16 @@ impl Sentinels {
     async fn watched(&self) {
         let wanted = [("flags", "master"), ("num-slaves", "1"), ("num-other-sentinels", "2")];
         for sentinel in &self.sentinels {
-            until("a sentinel sees everybody", async || {
-                let fields = sentinel.ok(&["SENTINEL", "MASTER", NAME]).await.texts();
-                wanted.iter().all(|(name, value)| fields.chunks(2).any(|field| field[0] == *name && field[1] == *value))
-            })
-            .await;
+            until!(
+                "a sentinel sees everybody",
+                async {
+                    let fields = sentinel.ok(&["SENTINEL", "MASTER", NAME]).await.texts();
+                    wanted
+                        .iter()
+                        .all(|(name, value)| fields.chunks(2).any(|field| field[0] == *name && field[1] == *value))
+                }
+                .await
+            );
         }
     }
 
@@ -88,10 +93,10 @@ impl Sentinels {
     /// Tells the sentinels to swap master and replica, and waits until they have.
     pub async fn failover(&mut self) {
         // A sentinel has to have heard lately that the replica is well.
-        until("a sentinel agrees to swap", async || {
-            !self.sentinels[0].command(&["SENTINEL", "FAILOVER", NAME]).await.is_error()
-        })
-        .await;
+        until!(
+            "a sentinel agrees to swap",
+            async { !self.sentinels[0].command(&["SENTINEL", "FAILOVER", NAME]).await.is_error() }.await
+        );
         self.promoted().await;
     }
 
@@ -104,13 +109,13 @@ impl Sentinels {
     pub async fn promoted(&mut self) {
         let next = 1 - self.master;
         let server = &self.servers[next];
-        until("the replica is the master", async || server.is_master().await).await;
+        until!("the replica is the master", server.is_master().await);
         let port = server.port().to_string();
         for sentinel in &self.sentinels {
-            until("a sentinel names the new master", async || {
-                sentinel.ok(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).await.texts()[1] == port
-            })
-            .await;
+            until!(
+                "a sentinel names the new master",
+                async { sentinel.ok(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).await.texts()[1] == port }.await
+            );
         }
         self.master = next;
     }

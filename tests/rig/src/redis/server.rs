@@ -212,7 +212,7 @@ impl RedisServer {
         // Redis closes the connection instead of answering.
         let _ = self.try_command(&["SHUTDOWN", "NOSAVE", "NOW", "FORCE"]).await;
         if let Some(mut process) = self.process.take() {
-            until("redis-server ends", async || process.ended()).await;
+            until!("redis-server ends", process.ended());
         }
     }
 
@@ -246,11 +246,14 @@ impl RedisServer {
         let mut command = self.command_line();
         let mut process = Process::spawn(&mut command, self.folder.path());
         let mut ended = false;
-        until("redis-server answers", async || {
-            ended = process.ended();
-            ended || matches!(self.try_command(&["PING"]).await, Ok(Reply::Status(pong)) if pong == "PONG")
-        })
-        .await;
+        until!(
+            "redis-server answers",
+            async {
+                ended = process.ended();
+                ended || matches!(self.try_command(&["PING"]).await, Ok(Reply::Status(pong)) if pong == "PONG")
+            }
+            .await
+        );
         let taken = process.output().contains("Address already in use");
         assert!(!ended || taken, "redis-server: {}", process.output());
         self.process = (!ended).then_some(process);
