@@ -11,6 +11,7 @@
 //! - [`client`]: the client of the gateway, for Rust programs and for browsers.
 //! - `layer` (servers): the `ChannelLayer` specification and the in-memory layer.
 //! - `gateway` (servers): WebSockets and HTTP in front of a layer.
+//! - `worker` (servers): handlers for the messages of channels, as background tasks.
 //! - `wasm` (browsers, feature `npm`): what the npm package binds to.
 //!
 //! # Features
@@ -40,6 +41,7 @@ cfg_if::cfg_if! {
     } else {
         pub mod gateway;
         pub mod layer;
+        pub mod worker;
     }
 }
 
