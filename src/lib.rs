@@ -39,6 +39,7 @@ cfg_if::cfg_if! {
     } else {
         pub mod gateway;
         pub mod layer;
+        mod nearest;
     }
 }
 

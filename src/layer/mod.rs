@@ -16,9 +16,9 @@ mod layers;
 mod local;
 mod mailbox;
 mod memory;
-pub mod redis;
 #[cfg(test)]
 mod queue_model;
+pub mod redis;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,4 +4,4 @@ mod config;
 mod host;
 
 pub use config::{RedisConfig, Secret};
-pub use host::Host;
+pub use host::{Host, Tls, Verify};
