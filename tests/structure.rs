@@ -14,16 +14,17 @@ const FUNCTION_LINES: usize = 60;
 const TARGET_SPLITS: [&str; 2] = ["src/lib.rs", "src/client/platform/mod.rs"];
 
 /// What each part may import of the others, beside itself and the common ground (`error`, `queue`).
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("src/protocol", &[]),
     ("src/client", &["protocol"]),
     ("src/wasm", &["client", "protocol"]),
     ("src/layer", &["protocol"]),
     ("src/gateway", &["layer", "protocol"]),
-    ("src/bin", &["protocol", "client", "layer", "gateway"]),
+    ("src/config", &["layer", "protocol"]),
+    ("src/bin", &["protocol", "client", "layer", "gateway", "config"]),
 ];
 
-const PARTS: [&str; 5] = ["protocol", "client", "wasm", "layer", "gateway"];
+const PARTS: [&str; 6] = ["protocol", "client", "wasm", "layer", "gateway", "config"];
 
 struct Source {
     path: String,

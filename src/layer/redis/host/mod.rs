@@ -118,6 +118,24 @@ impl Host {
         Self::new(Place::Cluster(nodes.into_iter().map(|(host, port)| (host.into(), port)).collect()))
     }
 
+    /// A Redis Cluster by the URLs of some of its nodes, with options that they do not give themselves. Login and TLS
+    /// may stand in any of them.
+    pub(crate) fn cluster_of_urls<'a>(
+        urls: impl IntoIterator<Item = &'a str>,
+        options: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self> {
+        let (mut nodes, mut given) = (Vec::new(), Options::new(options)?);
+        for url in urls {
+            let (place, own) = url::parse(url)?;
+            let Place::Tcp(node) = place else {
+                return Err(Error::new(ErrorKind::Config, "a node of a cluster has the URL redis://HOST:PORT"));
+            };
+            nodes.push(node);
+            given.replace_by(own);
+        }
+        Self::new(Place::Cluster(nodes)).apply(&given)
+    }
+
     fn new(place: Place) -> Self {
         Self { name: place.to_string(), place, access: Access::default(), sentinel: Access::default() }
     }
