@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Timeout,
     /// The connection was lost before the answer came, so the outcome is not known.
     Disconnected,
+    /// The layer's server is out of reach; nothing was done. Doing it again later can succeed.
+    Unavailable,
     /// A bounded queue of the client is full; the request was not queued.
     QueueFull,
     /// The gateway answered with an error frame of this code.
@@ -76,7 +78,11 @@ impl Error {
     /// Whether doing the same again later can succeed.
     pub fn is_temporary(&self) -> bool {
         match self.kind {
-            ErrorKind::ChannelFull | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::QueueFull => true,
+            ErrorKind::ChannelFull
+            | ErrorKind::Timeout
+            | ErrorKind::Disconnected
+            | ErrorKind::Unavailable
+            | ErrorKind::QueueFull => true,
             ErrorKind::Refused(code) => code.is_temporary(),
             _ => false,
         }

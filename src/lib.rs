@@ -31,6 +31,7 @@ mod error;
 mod queue;
 
 pub mod client;
+#[cfg_attr(target_family = "wasm", expect(dead_code, unused_imports, reason = "layers on a server use parts of it"))]
 pub mod protocol;
 
 // Target split 1 of 2: which modules exist. The other one is in `client/platform/mod.rs`.

@@ -11,6 +11,7 @@ mod gateway {
     mod framing;
     mod handshake;
     mod http;
+    mod layer_events;
     mod session;
     mod shutdown;
 }

@@ -47,6 +47,11 @@ impl Factory for AnyLayer {
             _ => None,
         }
     }
+
+    /// Another handle to the same layer, which is what instances on one server are to each other.
+    async fn peer(&self, layer: &Layer) -> Option<Layer> {
+        Some(layer.clone())
+    }
 }
 
 channel_layers::conformance!(any_layer, AnyLayer, (start_paused = true));

@@ -74,7 +74,7 @@ mod value;
 
 use std::path::Path;
 
-use crate::layer::redis::RedisConfig;
+use crate::layer::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
 use crate::layer::{Layer, Layers, MemoryConfig};
 use crate::nearest::suggestion;
 use crate::{Error, ErrorKind, Result};
@@ -260,13 +260,30 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`]: the layer refuses its settings.
+    /// [`ErrorKind::Config`]: the layer refuses its settings, or there is no runtime.
     pub fn open(config: LayerConfig) -> Result<Self> {
         match config {
             LayerConfig::Memory(config) => Ok(Self::memory(config)),
-            LayerConfig::Redis(_) | LayerConfig::RedisPubSub(_) => {
-                Err(Error::new(ErrorKind::Config, "the Redis layers are not part of this version"))
-            }
+            LayerConfig::Redis(config) => Self::redis(config),
+            LayerConfig::RedisPubSub(config) => Self::redis_pubsub(config),
+        }
+    }
+
+    /// Opens a layer and waits until every server was reached once: for programs that end when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`ErrorKind::Unavailable`] where a server was not reached in
+    /// [`RedisConfig::timeout`] or refuses this program.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves no layer behind.
+    pub async fn connect(config: LayerConfig) -> Result<Self> {
+        match config {
+            LayerConfig::Memory(config) => Ok(Self::memory(config)),
+            LayerConfig::Redis(config) => RedisLayer::connect(config).await.map(Self::Redis),
+            LayerConfig::RedisPubSub(config) => RedisPubSubLayer::connect(config).await.map(Self::RedisPubSub),
         }
     }
 }

@@ -4,26 +4,28 @@
 //! pump, the task that moves what arrives there to the members. So a `group_send` costs the layer one message per
 //! process, however many clients listen.
 //!
+//! The layer keeps a mailbox in its groups, through lost connections too. What it cannot bring back is what was sent
+//! meanwhile, so when it tells that messages may be missing every room ends and its members are told to join again.
+//!
 //! What must stay true: rooms live as long as somebody holds a [`Membership`] or waits for one; a room that ends is
 //! never joined again, the next join opens a new one on a new channel; a member is in the room from the moment its
-//! join returns until its membership is dropped, and never after.
+//! join returns until its membership is dropped, and never after; a room is in the map before its channel is in the
+//! group, so no loss passes it by.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, oneshot};
 use tokio::task::{AbortHandle, yield_now};
-use tokio::time::{Instant, sleep_until};
 
 use super::members::Members;
 use super::outbox::{Delivery, Outbox};
 use super::stats::Counters;
 use crate::Result;
-use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
+use crate::layer::{ChannelLayer, LayerEvent, LayerEvents, Mailbox, MailboxOptions};
 use crate::protocol::{GroupCode, GroupName, Message, Target};
 
 /// How many members get a message before others may run. Under the room's lock, so joins wait no longer than that.
@@ -36,13 +38,6 @@ const BATCH_BYTES: usize = 64 * 1024;
 /// How many members a room has for each look at what is arriving, before a round.
 const MEMBERS_PER_LOOK: usize = 16;
 
-/// How often a membership is renewed at most, and at least whatever the layer's expiry.
-const RENEW_PAUSE: Duration = Duration::from_secs(1);
-const RENEW_AT_LEAST: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// How long until a membership that could not be renewed is tried again.
-const RENEW_AGAIN: Duration = Duration::from_secs(5);
-
 /// All rooms of a gateway.
 #[derive(Debug)]
 pub(crate) struct Hub<L> {
@@ -52,6 +47,8 @@ pub(crate) struct Hub<L> {
     // One lock: it is held for a look-up, by joins and by the end of rooms, never by messages.
     rooms: Arc<Rooms>,
     next_member: AtomicU64,
+    /// Runs from the first join on: before it nobody can miss anything.
+    listener: OnceLock<Task>,
 }
 
 type Rooms = Mutex<HashMap<GroupName, Weak<Room>>>;
@@ -65,7 +62,7 @@ pub(crate) struct Room {
     drain: Arc<Drain>,
     /// Set once the room's channel is in the group. Joiners wait for whoever is at it, and take over from one that
     /// gives up.
-    pump: OnceCell<Pump>,
+    pump: OnceCell<Task>,
 }
 
 /// A question to a pump: when has everything gone round that the layer had for the room?
@@ -87,9 +84,9 @@ impl Drain {
     }
 }
 
-/// A running pump; stopped when dropped, which drops the mailbox, which leaves the group.
+/// A running task, stopped when dropped. With a pump goes its mailbox, which leaves the group.
 #[derive(Debug)]
-struct Pump(AbortHandle);
+struct Task(AbortHandle);
 
 /// A connection's place in a room. Dropping it leaves.
 #[derive(Debug)]
@@ -101,7 +98,14 @@ pub(crate) struct Membership {
 
 impl<L: ChannelLayer> Hub<L> {
     pub(crate) fn new(layer: Arc<L>, mailbox: MailboxOptions, counters: Arc<Counters>) -> Self {
-        Self { layer, mailbox, counters, rooms: Arc::default(), next_member: AtomicU64::new(0) }
+        Self {
+            layer,
+            mailbox,
+            counters,
+            rooms: Arc::default(),
+            next_member: AtomicU64::new(0),
+            listener: OnceLock::new(),
+        }
     }
 
     /// Puts a connection into a group; the first one in this process opens the room.
@@ -130,7 +134,7 @@ impl<L: ChannelLayer> Hub<L> {
 
     /// Waits until everything that the layer has for the groups here by now waits in their members' outboxes.
     pub(crate) async fn drain(&self) {
-        let drains: Vec<_> = lock(&self.rooms).values().filter_map(Weak::upgrade).map(|room| room.drain()).collect();
+        let drains: Vec<_> = all(&self.rooms).iter().map(|room| room.drain()).collect();
         for drained in drains {
             // The answer is that the other end is dropped.
             let _ = drained.await;
@@ -153,11 +157,21 @@ impl<L: ChannelLayer> Hub<L> {
         room
     }
 
-    async fn open(&self, room: &Arc<Room>) -> Result<Pump> {
+    /// Stops listening to the layer: for the end of a gateway, whose handles may be kept.
+    pub(crate) fn stop(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener.0.abort();
+        }
+    }
+
+    async fn open(&self, room: &Arc<Room>) -> Result<Task> {
+        self.listener.get_or_init(|| {
+            let listening = listen(self.layer.events(), self.rooms.clone(), self.counters.clone());
+            Task(tokio::spawn(listening).abort_handle())
+        });
         let mailbox = self.layer.mailbox("gateway", self.mailbox.clone()).await?;
         self.layer.group_add(&room.group, mailbox.channel()).await?;
         let pump = PumpTask {
-            layer: self.layer.clone(),
             mailbox,
             group: room.group.clone(),
             room: Arc::downgrade(room),
@@ -165,7 +179,7 @@ impl<L: ChannelLayer> Hub<L> {
             drain: room.drain.clone(),
             counters: self.counters.clone(),
         };
-        Ok(Pump(tokio::spawn(pump.run()).abort_handle()))
+        Ok(Task(tokio::spawn(pump.run()).abort_handle()))
     }
 }
 
@@ -195,6 +209,14 @@ impl Room {
         drained
     }
 
+    /// Ends the room because messages may be missing: its members are told to join again, which opens a new one.
+    fn lose(&self, code: GroupCode, counters: &Counters) {
+        self.retire();
+        if self.members.expel(code) {
+            counters.rooms_lost.add(1);
+        }
+    }
+
     /// Frees the room's place in the map, so that the next join opens a new room.
     fn retire(&self) {
         let mut rooms = lock(&self.rooms);
@@ -210,7 +232,7 @@ impl Drop for Room {
     }
 }
 
-impl Drop for Pump {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -220,9 +242,36 @@ fn lock(rooms: &Rooms) -> MutexGuard<'_, HashMap<GroupName, Weak<Room>>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The rooms, held outside the lock: the last reference to a room may go with them, and its end takes the lock.
+fn all(rooms: &Rooms) -> Vec<Arc<Room>> {
+    lock(rooms).values().filter_map(Weak::upgrade).collect()
+}
+
+/// Ends every room whenever the layer tells that messages may be missing, until the layer is closed.
+async fn listen(mut events: LayerEvents, rooms: Arc<Rooms>, counters: Arc<Counters>) {
+    while let Some(event) = events.next().await {
+        match event {
+            // What is sent through other servers still arrives; what did not is told of once this one is back.
+            LayerEvent::Disconnected { host, reason } => {
+                tracing::warn!(%host, %reason, "the channel layer lost a server");
+            }
+            LayerEvent::Reconnected { .. }
+            | LayerEvent::DataLost { .. }
+            | LayerEvent::Flushed
+            | LayerEvent::Missed(_) => {
+                tracing::warn!(?event, "messages of the channel layer may be missing: every group is joined again");
+                counters.layer_reconnects.add(1);
+                for room in all(&rooms) {
+                    room.lose(GroupCode::LAYER_RECONNECTED, &counters);
+                    yield_now().await;
+                }
+            }
+        }
+    }
+}
+
 /// Moves messages from a room's channel to its members.
-struct PumpTask<L> {
-    layer: Arc<L>,
+struct PumpTask {
     mailbox: Mailbox,
     group: GroupName,
     room: Weak<Room>,
@@ -231,10 +280,8 @@ struct PumpTask<L> {
     counters: Arc<Counters>,
 }
 
-impl<L: ChannelLayer> PumpTask<L> {
+impl PumpTask {
     async fn run(mut self) {
-        let period = (self.layer.capabilities().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
-        let mut renewal = Instant::now() + period;
         let mut batch = Vec::new();
         loop {
             tokio::select! {
@@ -248,9 +295,6 @@ impl<L: ChannelLayer> PumpTask<L> {
                 }
                 // Only looked at when nothing waits in the mailbox.
                 () = self.drain.asked.notified() => self.drain.answer(),
-                () = sleep_until(renewal) => {
-                    renewal = Instant::now() + self.renew(period).await;
-                }
             }
         }
         self.end();
@@ -279,24 +323,11 @@ impl<L: ChannelLayer> PumpTask<L> {
         }
     }
 
-    /// Adds the channel to the group again, before the membership expires; returns when to do so next.
-    async fn renew(&self, period: Duration) -> Duration {
-        match self.layer.group_add(&self.group, self.mailbox.channel()).await {
-            Ok(()) => period,
-            Err(e) => {
-                tracing::warn!(group = %self.group, error = %e, "a group membership was not renewed; trying again");
-                RENEW_AGAIN.min(period)
-            }
-        }
-    }
-
-    /// Messages were lost: the members are told to join again, which opens a new room on a new channel.
+    /// Messages were lost between the layer and here.
     fn end(&self) {
         if let Some(room) = self.room.upgrade() {
-            room.retire();
+            room.lose(GroupCode::INSUFFICIENT_STATE, &self.counters);
         }
-        self.members.expel(GroupCode::INSUFFICIENT_STATE);
         self.drain.answer();
-        self.counters.rooms_lost.add(1);
     }
 }

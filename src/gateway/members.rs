@@ -101,9 +101,10 @@ impl Members {
         next
     }
 
-    /// Ends the room: every member is told, and nobody can come in any more.
-    pub(crate) fn expel(&self, code: GroupCode) {
+    /// Ends the room: every member is told, and nobody can come in any more. Returns false if it had ended before.
+    pub(crate) fn expel(&self, code: GroupCode) -> bool {
         let mut slab = self.lock();
+        let first = !slab.ended;
         let slots = std::mem::take(&mut slab.slots);
         *slab = Slab { ended: true, ..Slab::default() };
         drop(slab);
@@ -112,6 +113,7 @@ impl Members {
                 outbox.put(Item::Lost(id, code), size_of::<Item>());
             }
         }
+        first
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab> {

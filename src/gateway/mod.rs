@@ -49,7 +49,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::layer::{ChannelLayer, Layer, MailboxOptions};
+use crate::layer::{ChannelLayer, Health, Layer, MailboxOptions};
 use crate::{Error, ErrorKind, Result};
 use connections::Connections;
 use hub::Hub;
@@ -166,6 +166,13 @@ impl<L: ChannelLayer> Gateway<L> {
             tracing::warn!(cut, "connections did not close in time and were cut");
             connections.wait().await;
         }
+        self.0.hub.stop();
+    }
+
+    /// Whether the layer carries messages right now: what readiness should be decided by. A gateway whose layer does
+    /// not still holds its sockets, whose clients would find no other gateway that is better off.
+    pub fn health(&self) -> Health {
+        self.0.layer.health()
     }
 
     /// What the gateway has done since it was made.

@@ -134,7 +134,9 @@ pub(crate) fn explain(error: &Error) -> (ErrorCode, String) {
         ErrorKind::ChannelFull => ErrorCode::CHANNEL_FULL,
         ErrorKind::MessageTooLarge => ErrorCode::MESSAGE_TOO_LARGE,
         ErrorKind::InvalidName => ErrorCode::INVALID_NAME,
-        ErrorKind::Closed | ErrorKind::Io | ErrorKind::Timeout | ErrorKind::Disconnected => ErrorCode::NOT_AVAILABLE,
+        ErrorKind::Closed | ErrorKind::Io | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Unavailable => {
+            ErrorCode::NOT_AVAILABLE
+        }
         _ => ErrorCode::INTERNAL,
     };
     let reason = match code {

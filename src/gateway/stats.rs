@@ -31,6 +31,7 @@ pub(crate) struct Counters {
     pub(crate) deliveries: Counter,
     pub(crate) dropped_slow: Counter,
     pub(crate) rooms_lost: Counter,
+    pub(crate) layer_reconnects: Counter,
     /// By place in [`CloseCode::ALL`]; the last one is for ends without a code of ours.
     closes: [Counter; CloseCode::ALL.len() + 1],
 }
@@ -54,6 +55,7 @@ impl Counters {
             deliveries: self.deliveries.get(),
             dropped_slow: self.dropped_slow.get(),
             groups_lost: self.rooms_lost.get(),
+            layer_reconnects: self.layer_reconnects.get(),
             closes: closes.collect(),
             ended_by_client: last.get(),
         }
@@ -80,8 +82,11 @@ pub struct GatewayStats {
     pub deliveries: u64,
     /// Group messages that were not, because the client was too slow and is being closed with 4003.
     pub dropped_slow: u64,
-    /// How often a group's members were told to join again because messages were lost between layer and gateway.
+    /// How often a group's members were told to join again because messages were lost between layer and gateway, or may
+    /// have been in the layer.
     pub groups_lost: u64,
+    /// How often that concerned every group, because the layer lost a server and came back, or was emptied.
+    pub layer_reconnects: u64,
     /// Connections that the gateway closed, by close code.
     pub closes: BTreeMap<u16, u64>,
     /// Connections that the client closed, or that broke.

@@ -1,7 +1,7 @@
 //! What happens to a layer's connections, for applications that want to know.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -41,32 +41,52 @@ pub enum LayerEvent {
     Missed(u64),
 }
 
-/// The sending end of a layer's events.
+/// The sending end of a layer's events, for authors of layers. Clones send to the same listeners.
 #[derive(Clone)]
-pub(super) struct EventSender(broadcast::Sender<LayerEvent>);
+pub struct EventSender(Arc<Mutex<Option<broadcast::Sender<LayerEvent>>>>);
 
-/// The events of a layer from the moment when this was made. It ends when the layer is gone.
+/// The events of a layer from the moment when this was made. It ends when the layer is closed, or gone.
 #[derive(Debug)]
 pub struct LayerEvents(Option<broadcast::Receiver<LayerEvent>>);
 
 impl EventSender {
-    pub(super) fn new() -> Self {
-        Self(broadcast::Sender::new(WAITING))
+    /// A sender that nobody listens to yet.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(broadcast::Sender::new(WAITING)))))
     }
 
-    /// Tells everybody who listens; nobody has to.
-    pub(super) fn send(&self, event: LayerEvent) {
-        let _ = self.0.send(event);
+    /// Tells everybody who listens; nobody has to. Never waits: 64 events are kept for a listener that is busy.
+    pub fn send(&self, event: LayerEvent) {
+        if let Some(sender) = &*self.lock() {
+            let _ = sender.send(event);
+        }
     }
 
-    pub(super) fn listen(&self) -> LayerEvents {
-        LayerEvents(Some(self.0.subscribe()))
+    /// The events from now on: what a layer's [`events`](super::ChannelLayer::events) returns.
+    pub fn listen(&self) -> LayerEvents {
+        LayerEvents(self.lock().as_ref().map(broadcast::Sender::subscribe))
+    }
+
+    /// Ends the events, for every listener and for those to come: what a layer does when it is closed.
+    pub fn close(&self) {
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<broadcast::Sender<LayerEvent>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for EventSender {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EventSender").field(&self.0.receiver_count()).finish()
+        let listeners = self.lock().as_ref().map(broadcast::Sender::receiver_count);
+        f.debug_struct("EventSender").field("listeners", &listeners).finish()
     }
 }
 
@@ -76,7 +96,7 @@ impl LayerEvents {
         Self(None)
     }
 
-    /// Waits for the next event; nothing once the layer is gone.
+    /// Waits for the next event; nothing once the layer is closed or gone, and what it told before was taken.
     ///
     /// # Cancel safety
     ///

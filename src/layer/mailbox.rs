@@ -65,7 +65,7 @@ impl Slot {
 pub(super) struct Inbox {
     pub(super) name: ChannelName,
     pub(super) queue: Queue<Slot>,
-    /// Group messages that did not fit since the owner last asked.
+    /// Messages that did not fit, and that nobody else was told of, since the owner last asked.
     pub(super) dropped: AtomicU64,
     /// Where the layer counts the messages that expired.
     expired: Arc<AtomicU64>,
@@ -251,7 +251,8 @@ impl Mailbox {
         drained.map(|moved| if moved == 0 { Err(self.inbox().closed()) } else { Ok(moved) })
     }
 
-    /// How many group messages did not fit since this was last asked.
+    /// How many messages did not fit since this was last asked: those to groups, and where the layer has no
+    /// [`mailboxes_refuse`](super::Capabilities::mailboxes_refuse) those to the channel itself as well.
     pub fn dropped(&self) -> u64 {
         self.inbox().dropped.swap(0, Ordering::Relaxed)
     }

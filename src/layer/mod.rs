@@ -28,7 +28,7 @@ use crate::{ChannelName, GroupName, Message, Result};
 
 pub use any::Layer;
 pub use capacity::Pattern;
-pub use events::{LayerEvent, LayerEvents};
+pub use events::{EventSender, LayerEvent, LayerEvents};
 pub use health::{Health, HostHealth};
 pub use layers::Layers;
 pub use local::LocalStats;
@@ -42,21 +42,30 @@ pub use memory::{MemoryConfig, MemoryLayer};
 /// - **At most once.** A message reaches one receiver of its channel, or nobody: none is ever delivered twice, and one
 ///   that is lost (an expired one, one of a process that died) is not sent again.
 /// - **Order.** What one sender sends to one channel, directly or through one group, one call after the other, is
-///   received in that order. Messages of different senders may come in any order, but see [`Capabilities`].
+///   received in that order. Messages of different senders, or of one sender by different ways, may come in any order,
+///   but see [`Capabilities`].
+/// - **Time.** A verb that returned has been done; what it sent may still be on its way, where a server is in between.
 /// - **Atomicity.** A verb that fails has changed nothing. A `group_send` that is under way while members come and go
 ///   reaches every channel that was a member from its beginning to its end, and no channel that was none throughout.
 /// - **Capacity.** A channel holds at most its capacity of messages, and a bounded number of bytes. [`send`](Self::send)
-///   to a full channel fails with [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull);
+///   to a full channel fails with [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull), or the message is dropped
+///   and counted where the layer cannot know ([`refuses_when_full`](Capabilities::refuses_when_full));
 ///   [`group_send`](Self::group_send) leaves full members out. Messages that have expired do not count.
-/// - **Expiry.** A message that nobody received in time is dropped, and a membership that was not added again in time
-///   ends: messages after a minute and memberships after a day, unless the layer is set up otherwise.
+/// - **Expiry.** A message that nobody received in time is dropped: after a minute, unless the layer is set up otherwise.
+/// - **Membership.** A mailbox is a member until it leaves, is dropped, or the layer is flushed: it is proof that its owner
+///   is there, so the layer renews its memberships wherever they would end. Those of any other channel end when it was
+///   not added again in time: after a day, unless the layer is set up otherwise.
 /// - **Cancellation.** Dropping any future of these verbs before it is ready loses no message and leaks nothing: a
 ///   verb has then happened entirely or not at all. Each method says which.
 /// - **Closing.** After [`close`](Self::close) every verb fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed),
 ///   and every receiver that waits wakes with it.
 ///
 /// The names are checked by their types, so no verb fails with an invalid name but [`new_channel`](Self::new_channel)
-/// and [`mailbox`](Self::mailbox), which take a prefix.
+/// and [`mailbox`](Self::mailbox), which take a prefix, and those that are asked to act for another process's channel.
+///
+/// A layer on a server fails with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the server is out of
+/// reach and nothing was done, and with [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) or
+/// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) where it is not known whether it was.
 ///
 /// Every future is `Send`, so that any runtime's tasks can hold it. The trait is not dyn compatible; [`Layer`] is the
 /// choice at run time.
@@ -80,7 +89,9 @@ pub trait ChannelLayer: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed): the layer was closed, before the call or during it.
+    /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed): the layer was closed, before the call or during it.
+    /// - [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName): the name holds a `!` and was made by another process,
+    ///   which alone receives on it.
     ///
     /// # Cancel safety
     ///
@@ -116,10 +127,13 @@ pub trait ChannelLayer: Send + Sync + 'static {
     fn mailbox(&self, prefix: &str, options: MailboxOptions) -> impl Future<Output = Result<Mailbox>> + Send;
 
     /// Adds a channel to a group; the group exists as long as it has members. Adding a member again keeps it once and
-    /// begins its [`group_expiry`](Capabilities::group_expiry) anew. The channel need not exist.
+    /// begins its [`group_expiry`](Capabilities::group_expiry) anew, which only a channel has that no mailbox owns. The
+    /// channel need not exist.
     ///
     /// # Errors
     ///
+    /// - [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName): the channel is one of another process, and the layer
+    ///   has no [`foreign_members`](Capabilities::foreign_members).
     /// - [`ErrorKind::ChannelFull`](crate::ErrorKind::ChannelFull): the layer keeps as many names as it may for
     ///   channels that nobody owns.
     /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed): the layer was closed.
@@ -180,7 +194,9 @@ pub trait ChannelLayer: Send + Sync + 'static {
     /// What this layer promises beyond the specification, or how it keeps it.
     fn capabilities(&self) -> Capabilities;
 
-    /// What happens to the layer's connections from now on. A layer without any has no events.
+    /// What happens to the layer from now on: that it was flushed, and what its connections do. The stream ends when the
+    /// layer is closed. The default tells nothing; gateways in front of such a layer cannot tell their clients that
+    /// messages may be missing.
     fn events(&self) -> LayerEvents {
         LayerEvents::none()
     }
@@ -205,11 +221,29 @@ pub struct Capabilities {
     /// Whether the channels of one process that share the part of their names up to the `!` share one capacity, as the
     /// specification of Django Channels asks of layers on a server. Otherwise each has its own.
     pub shared_capacity: bool,
+    /// Whether [`send`](ChannelLayer::send) to a channel at its capacity fails. Otherwise it succeeds, and a message that
+    /// finds no room where it arrives is dropped and counted.
+    pub refuses_when_full: bool,
+    /// Whether that holds for the bounds of a [`Mailbox`] too. Otherwise a message to a full one is dropped, counted, and
+    /// told to its owner by [`Mailbox::dropped`], as group messages are.
+    pub mailboxes_refuse: bool,
+    /// Whether a channel without a `!` hands each message to one receiver, in whatever process. Otherwise one receiver in
+    /// each process gets it.
+    pub work_queues: bool,
+    /// Whether the order of one sender's messages is kept on channels without a `!`. Otherwise those that waited together
+    /// may change places.
+    pub ordered_general: bool,
+    /// Whether the order of one sender's messages is kept between those to a channel itself and those to each of its
+    /// groups. Otherwise each of these ways has its own.
+    pub ordered_ways: bool,
+    /// Whether a channel that belongs to another process can be added to a group here. Otherwise
+    /// [`group_add`](ChannelLayer::group_add) fails with [`ErrorKind::InvalidName`](crate::ErrorKind::InvalidName).
+    pub foreign_members: bool,
     /// Whether all members of a group receive the group's messages in the same order, whoever sent them.
     pub total_order: bool,
     /// After how long a message that nobody received is dropped.
     pub expiry: Duration,
-    /// After how long a membership ends unless it is added again.
+    /// After how long a membership ends unless it is added again. Those of mailboxes do not.
     pub group_expiry: Duration,
     /// The largest message, in bytes of the encoding that it was made of.
     pub max_message_size: usize,
@@ -224,6 +258,12 @@ impl Capabilities {
             reach: Reach::Process,
             keeps_messages: true,
             shared_capacity: false,
+            refuses_when_full: true,
+            mailboxes_refuse: true,
+            work_queues: true,
+            ordered_general: true,
+            ordered_ways: true,
+            foreign_members: true,
             total_order: true,
             expiry: Duration::from_secs(60),
             group_expiry: Duration::from_secs(86_400),

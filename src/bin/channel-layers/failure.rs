@@ -40,7 +40,9 @@ impl Failure {
     /// What the library says, about the gateway at `url`.
     pub(crate) fn of(error: &Error, url: &str) -> Self {
         match error.kind() {
-            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Io => Self::unreachable(url, error),
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Unavailable | ErrorKind::Io => {
+                Self::unreachable(url, error)
+            }
             ErrorKind::InvalidName | ErrorKind::InvalidMessage | ErrorKind::Config => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }

@@ -325,6 +325,7 @@ impl Session {
         }
         let reason = match code {
             GroupCode::INSUFFICIENT_STATE => "messages to the group were lost; join again",
+            GroupCode::LAYER_RECONNECTED => "messages to the group may be missing; join again",
             _ => code.name(),
         };
         self.write(&ServerFrame::GroupDiscarded { group, code, reason: reason.into() })

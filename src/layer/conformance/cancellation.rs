@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use super::tools::{assert_quiet, cancelled_after, channel, group, number, numbered, numbers, settle, soon};
+use super::tools::{
+    assert_held, assert_quiet, cancelled_after, channel, group, number, numbered, numbers, poll_counts, soon,
+};
 use super::{Factory, Settings};
-use crate::Result;
 use crate::layer::{ChannelLayer, MailboxOptions};
-
-/// So many polls are enough for any verb of any layer that is up.
-const MOST_POLLS: usize = 10_000;
+use crate::{ChannelName, Result};
 
 /// Settings under which nothing is dropped for lack of room.
 fn roomy() -> Settings {
@@ -20,8 +19,8 @@ fn roomy() -> Settings {
 pub async fn send_at_every_point(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(roomy()).await;
     let before = factory.held(&layer);
-    let name = channel("test-channel");
-    for polls in 0..MOST_POLLS {
+    let name = layer.new_channel("test").await?;
+    for polls in poll_counts() {
         let sent = cancelled_after(polls, layer.send(&name, numbered(1))).await.transpose()?.is_some();
         layer.send(&name, numbered(2)).await?;
         let first = numbers(&layer, &name, 1).await?[0];
@@ -30,35 +29,42 @@ pub async fn send_at_every_point(factory: &impl Factory) -> Result<()> {
             assert_eq!(numbers(&layer, &name, 1).await?, [2], "the message was sent twice");
         }
         if sent {
-            assert_eq!(factory.held(&layer), before);
+            assert_held(factory, &layer, before).await;
             return Ok(());
         }
     }
-    panic!("send is not ready after {MOST_POLLS} polls");
+    panic!("send is not ready however often it is polled");
 }
 
 /// A `receive` that was dropped has taken no message, whether one was there before it or came while it waited.
 pub async fn receive_at_every_point(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(roomy()).await;
-    let before = factory.held(&layer);
-    let name = channel("test-channel");
-    for polls in 0..MOST_POLLS {
+    receive_at_every_point_of(factory, &layer, layer.new_channel("test").await?).await?;
+    if layer.capabilities().keeps_messages {
+        receive_at_every_point_of(factory, &layer, channel("test-channel")).await?;
+    }
+    Ok(())
+}
+
+async fn receive_at_every_point_of<F: Factory>(factory: &F, layer: &F::Layer, name: ChannelName) -> Result<()> {
+    let before = factory.held(layer);
+    for polls in poll_counts() {
         layer.send(&name, numbered(1)).await?;
         let received = cancelled_after(polls, layer.receive(&name)).await.transpose()?;
         if let Some(received) = received {
             assert_eq!(number(&received), 1);
-            assert_quiet(&layer, &name).await;
+            assert_quiet(layer, &name).await;
             break;
         }
-        assert_eq!(numbers(&layer, &name, 1).await?, [1], "dropped after {polls} polls");
+        assert_eq!(numbers(layer, &name, 1).await?, [1], "dropped after {polls} polls");
     }
     for polls in 0..20 {
         let nothing = cancelled_after(polls, layer.receive(&name)).await;
         assert!(nothing.is_none());
         layer.send(&name, numbered(2)).await?;
-        assert_eq!(numbers(&layer, &name, 1).await?, [2], "dropped after {polls} polls");
+        assert_eq!(numbers(layer, &name, 1).await?, [2], "dropped after {polls} polls");
     }
-    assert_eq!(factory.held(&layer), before);
+    assert_held(factory, layer, before).await;
     Ok(())
 }
 
@@ -103,7 +109,7 @@ pub async fn a_woken_receiver_that_is_cancelled_loses_nothing(factory: &impl Fac
                 tokio::spawn(async move { layer.receive(&name).await })
             })
             .collect();
-        settle().await;
+        factory.settle(&layer).await;
         layer.send(&name, numbered(round)).await?;
         let mut received = Vec::new();
         receivers[0].abort();
@@ -128,32 +134,29 @@ pub async fn a_woken_receiver_that_is_cancelled_loses_nothing(factory: &impl Fac
 pub async fn new_channel_and_mailbox_at_every_point(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(Settings::default()).await;
     let before = factory.held(&layer);
-    for polls in 0..MOST_POLLS {
+    for polls in poll_counts() {
         let name = cancelled_after(polls, layer.new_channel("test")).await.transpose()?;
         let mailbox = cancelled_after(polls, layer.mailbox("test", MailboxOptions::default())).await.transpose()?;
         let done = name.is_some() && mailbox.is_some();
         drop(mailbox);
-        settle().await;
-        assert_eq!(factory.held(&layer), before, "dropped after {polls} polls");
+        assert_held(factory, &layer, before).await;
         if done {
             return Ok(());
         }
     }
-    panic!("they are not ready after {MOST_POLLS} polls");
+    panic!("they are not ready however often they are polled");
 }
 
 /// A `group_add` or `group_discard` that was dropped has happened or not, and the next one makes it good.
 pub async fn membership_at_every_point(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(roomy()).await;
     let before = factory.held(&layer);
-    let (members, name) = (group("test-group"), channel("test-channel"));
-    for polls in 0..MOST_POLLS {
+    let (members, name) = (group("test-group"), layer.new_channel("test").await?);
+    for polls in poll_counts() {
         let added = cancelled_after(polls, layer.group_add(&members, &name)).await.transpose()?.is_some();
         if added {
             layer.group_send(&members, numbered(1)).await?;
-            if layer.capabilities().keeps_messages {
-                assert_eq!(numbers(&layer, &name, 1).await?, [1]);
-            }
+            assert_eq!(numbers(&layer, &name, 1).await?, [1]);
         }
         layer.group_add(&members, &name).await?;
         let discarded = cancelled_after(polls, layer.group_discard(&members, &name)).await.transpose()?.is_some();
@@ -161,13 +164,13 @@ pub async fn membership_at_every_point(factory: &impl Factory) -> Result<()> {
             layer.group_discard(&members, &name).await?;
         }
         layer.group_send(&members, numbered(2)).await?;
-        assert_eq!(factory.held(&layer), before, "dropped after {polls} polls");
+        assert_held(factory, &layer, before).await;
         if added && discarded {
             assert_quiet(&layer, &name).await;
             return Ok(());
         }
     }
-    panic!("they are not ready after {MOST_POLLS} polls");
+    panic!("they are not ready however often they are polled");
 }
 
 /// A `group_send` that was dropped has reached each member once or not at all.
@@ -180,7 +183,7 @@ pub async fn group_send_at_every_point(factory: &impl Factory) -> Result<()> {
         layer.group_add(&members, mailbox.channel()).await?;
         mailboxes.push(mailbox);
     }
-    for polls in 0..MOST_POLLS {
+    for polls in poll_counts() {
         let sent = cancelled_after(polls, layer.group_send(&members, numbered(1))).await.transpose()?.is_some();
         layer.group_send(&members, numbered(2)).await?;
         for mailbox in &mut mailboxes {
@@ -194,26 +197,26 @@ pub async fn group_send_at_every_point(factory: &impl Factory) -> Result<()> {
             return Ok(());
         }
     }
-    panic!("group_send is not ready after {MOST_POLLS} polls");
+    panic!("group_send is not ready however often it is polled");
 }
 
 /// A `flush` or `close` that was dropped can be done again.
 pub async fn flush_and_close_at_every_point(factory: &impl Factory) -> Result<()> {
-    for polls in 0..MOST_POLLS {
+    for polls in poll_counts() {
         let layer = factory.layer(roomy()).await;
         let before = factory.held(&layer);
         let name = channel("test-channel");
         layer.send(&name, numbered(1)).await?;
         let flushed = cancelled_after(polls, layer.flush()).await.transpose()?.is_some();
         layer.flush().await?;
-        assert_eq!(factory.held(&layer), before);
+        assert_held(factory, &layer, before).await;
         let closed = cancelled_after(polls, layer.close()).await.transpose()?.is_some();
         layer.close().await?;
         assert!(layer.send(&name, numbered(2)).await.is_err());
-        assert_eq!(factory.held(&layer), before);
+        assert_held(factory, &layer, before).await;
         if flushed && closed {
             return Ok(());
         }
     }
-    panic!("they are not ready after {MOST_POLLS} polls");
+    panic!("they are not ready however often they are polled");
 }

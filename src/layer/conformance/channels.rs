@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::tools::{assert_kind, assert_quiet, channel, group, number, numbered, numbers, settle, sized, soon};
+use super::tools::{assert_held, assert_kind, assert_quiet, channel, group, number, numbered, numbers, sized, soon};
 use super::{Factory, Settings};
 use crate::layer::{ChannelLayer, MailboxOptions};
 use crate::{ErrorKind, Result, message};
@@ -47,7 +47,7 @@ pub async fn a_waiting_receiver_is_served(factory: &impl Factory) -> Result<()> 
         let (layer, name) = (layer.clone(), name.clone());
         async move { layer.receive(&name).await }
     });
-    settle().await;
+    factory.settle(&layer).await;
     layer.send(&name, numbered(1)).await?;
     assert_eq!(number(&soon(receiver).await.expect("the receiver ends")?), 1);
     Ok(())
@@ -106,7 +106,7 @@ pub async fn receive_that_timed_out_leaves_nothing(factory: &impl Factory) -> Re
     for _ in 0..3 {
         assert_quiet(&layer, &name).await;
     }
-    assert_eq!(factory.held(&layer), before);
+    assert_held(factory, &layer, before).await;
     layer.send(&name, numbered(1)).await?;
     assert_eq!(numbers(&layer, &name, 1).await?, [1]);
     Ok(())

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::tools::{assert_quiet, channel, group, numbered, numbers};
+use super::tools::{assert_held, assert_quiet, channel, group, mailed, numbered, numbers};
 use super::{Factory, Settings};
 use crate::Result;
-use crate::layer::ChannelLayer;
+use crate::layer::{ChannelLayer, MailboxOptions};
 
 const EXPIRY: Duration = Duration::from_secs(3);
 
@@ -103,7 +103,7 @@ pub async fn expired_messages_are_forgotten(factory: &impl Factory) -> Result<()
     pass(4).await;
     assert_quiet(&layer, &one).await;
     assert_quiet(&layer, &two).await;
-    assert_eq!(factory.held(&layer), before);
+    assert_held(factory, &layer, before).await;
     Ok(())
 }
 
@@ -119,7 +119,7 @@ pub async fn memberships_end(factory: &impl Factory) -> Result<()> {
     pass(2).await;
     layer.group_send(&members, numbered(2)).await?;
     assert_quiet(&layer, &name).await;
-    assert_eq!(factory.held(&layer), before, "a group that has ended is forgotten");
+    assert_held(factory, &layer, before).await;
     layer.group_add(&members, &name).await?;
     layer.group_send(&members, numbered(3)).await?;
     assert_eq!(numbers(&layer, &name, 1).await?, [3]);
@@ -148,5 +148,26 @@ pub async fn membership_outlives_expired_messages(factory: &impl Factory) -> Res
     pass(4).await;
     layer.group_send(&members, numbered(2)).await?;
     assert_eq!(numbers(&layer, &name, 1).await?, [2]);
+    Ok(())
+}
+
+/// A mailbox stays a member as long as it is open, however short `group_expiry` is, while others' memberships end.
+pub async fn a_mailbox_stays_a_member(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings { group_expiry: EXPIRY, ..Settings::default() }).await;
+    let before = factory.held(&layer);
+    let (members, name) = (group("test-group"), layer.new_channel("test").await?);
+    let mut mailbox = layer.mailbox("test", MailboxOptions::default()).await?;
+    layer.group_add(&members, mailbox.channel()).await?;
+    layer.group_add(&members, &name).await?;
+    for number in 0..3 {
+        pass(4).await;
+        layer.group_send(&members, numbered(number)).await?;
+        assert_eq!(mailed(&mut mailbox, 1).await?, [number]);
+    }
+    assert_quiet(&layer, &name).await;
+    drop(mailbox);
+    factory.settle(&layer).await;
+    layer.group_send(&members, numbered(3)).await?;
+    assert_held(factory, &layer, before).await;
     Ok(())
 }

@@ -9,7 +9,7 @@
 //! The last argument goes to `#[tokio::test]`. A layer whose time is tokio's runs under the paused clock, so no case
 //! takes real time; a layer with a clock of its own leaves it empty, and the cases wait for real. Where a layer lacks
 //! something that it may lack by its [`capabilities`](super::ChannelLayer::capabilities), the case asserts the
-//! documented difference instead.
+//! documented difference instead. No case expects that a message has arrived because its verb has returned.
 //!
 //! # Where the cases come from
 //!
@@ -64,6 +64,7 @@
 //! | sending to a group never raises `ChannelFull`, may raise `MessageTooLarge` | [`capacity::group_send_never_reports_full_members`], [`channels::too_large_is_refused`] |
 //! | adding twice returns normally; discarding a stranger does nothing | [`groups::adding_twice_delivers_once`], [`groups::discarding_a_stranger_is_harmless`] |
 //! | membership lasts `group_expiry` after the last `group_add`, and that is readable | [`expiry::memberships_end`], [`expiry::adding_again_renews`], [`lifecycle::capabilities_tell_the_settings`] |
+//! | membership ends with its channel's process, not while that lives | [`expiry::a_mailbox_stays_a_member`] (Django's consumers fall out of their groups after a day) |
 //! | membership persists at least until a message of the member expires | [`expiry::membership_outlives_expired_messages`] |
 //! | `flush` resets to a blank state that is consistently empty | [`lifecycle::flush_empties`] |
 //! | sending never blocks | [`capacity::full_channel_refuses`] |
@@ -78,6 +79,7 @@ pub mod expiry;
 pub mod groups;
 pub mod lifecycle;
 pub mod mailboxes;
+pub mod peers;
 pub mod receivers;
 pub mod storm;
 mod tools;
@@ -98,6 +100,26 @@ pub trait Factory: Sync {
     /// How many names the layer keeps anything for, channels and groups together, if it can tell: the cases compare it
     /// before and after to find leaks.
     fn held(&self, layer: &Self::Layer) -> Option<usize>;
+
+    /// Another instance on the same servers with the same settings, as a second process has it; nothing for a layer
+    /// that reaches one process.
+    fn peer(&self, layer: &Self::Layer) -> impl Future<Output = Option<Self::Layer>> + Send {
+        let _ = layer;
+        async { None }
+    }
+
+    /// Returns when tasks that ran have come to wait, and what was sent has arrived where it goes. The default lets
+    /// other tasks run and, on a layer that reaches several processes, then waits for a message that it sends itself.
+    /// That may not be enough where messages travel over several servers.
+    fn settle(&self, layer: &Self::Layer) -> impl Future<Output = ()> + Send {
+        tools::settle(layer)
+    }
+
+    /// How large the storms are: rounds and tasks, in the order of magnitude. Default: 1,000. A layer on a server may
+    /// take 50 to be done in seconds.
+    fn rounds(&self) -> usize {
+        1000
+    }
 }
 
 /// The settings of a layer that cases depend on; each layer has them.
@@ -154,13 +176,13 @@ macro_rules! conformance {
                     old_messages_are_not_delivered young_messages_are_delivered old_group_messages_are_not_delivered
                     expired_messages_make_room expired_messages_make_room_for_group_messages
                     expired_messages_are_forgotten memberships_end adding_again_renews
-                    membership_outlives_expired_messages
+                    membership_outlives_expired_messages a_mailbox_stays_a_member
                 }
                 groups {
                     members_receive_and_others_do_not waiting_members_are_woken members_of_one_prefix_all_receive
                     groups_of_any_size adding_twice_delivers_once discarding_a_stranger_is_harmless
                     unknown_groups_have_no_members a_channel_in_several_groups general_channels_can_be_members
-                    order_is_kept members_agree_on_the_order
+                    order_is_kept order_is_kept_between_ways members_agree_on_the_order
                 }
                 mailboxes {
                     mailbox_receives mailbox_is_a_stream mailbox_drains_in_batches mailbox_polls_move_between_tasks
@@ -169,7 +191,12 @@ macro_rules! conformance {
                 }
                 lifecycle {
                     flush_empties flush_keeps_mailboxes_and_receivers close_fails_every_verb close_wakes_receivers
-                    capabilities_tell_the_settings
+                    capabilities_tell_the_settings events_tell_of_flush_and_end
+                }
+                peers {
+                    what_another_sends_arrives_in_order a_group_spans_instances work_is_done_once
+                    members_are_added_by_others others_do_not_receive_for_the_owner
+                    another_flush_is_healed closing_one_leaves_the_other
                 }
                 cancellation {
                     send_at_every_point receive_at_every_point receive_cancelled_at_any_time

@@ -1,6 +1,6 @@
 //! Several receivers.
 
-use super::tools::{channel, number, numbered, settle, soon};
+use super::tools::{channel, number, numbered, soon};
 use super::{Factory, Settings};
 use crate::layer::ChannelLayer;
 use crate::{ChannelName, Message, Result};
@@ -16,7 +16,7 @@ pub async fn each_message_goes_to_one(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(Settings::default()).await;
     let name = layer.new_channel("test").await?;
     let receivers: Vec<_> = (0..10).map(|_| spawn_receive(&layer, &name)).collect();
-    settle().await;
+    factory.settle(&layer).await;
     for number in 0..10 {
         layer.send(&name, numbered(number)).await?;
     }
@@ -34,9 +34,9 @@ pub async fn the_second_waiter_is_served(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(Settings::default()).await;
     let name = channel("test-channel");
     let receivers = [spawn_receive(&layer, &name), spawn_receive(&layer, &name)];
-    settle().await;
+    factory.settle(&layer).await;
     layer.send(&name, numbered(1)).await?;
-    settle().await;
+    factory.settle(&layer).await;
     layer.send(&name, numbered(2)).await?;
     let mut received = Vec::new();
     for receiver in receivers {
@@ -54,7 +54,7 @@ pub async fn waiting_is_in_turn(factory: &impl Factory) -> Result<()> {
     let mut receivers = Vec::new();
     for _ in 0..5 {
         receivers.push(spawn_receive(&layer, &name));
-        settle().await;
+        factory.settle(&layer).await;
     }
     for (sent, receiver) in receivers.into_iter().enumerate() {
         layer.send(&name, numbered(i64::try_from(sent).expect("five"))).await?;

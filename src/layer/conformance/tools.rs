@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::layer::{ChannelLayer, Mailbox};
+use super::Factory;
+use crate::layer::{ChannelLayer, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, ErrorKind, GroupName, Message, Result, message};
 
 /// How long something that must happen may take.
@@ -13,6 +14,12 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// How long nothing must come.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// So many polls are enough for any verb of any layer that is up.
+const MOST_POLLS: usize = 1_000_000;
+
+/// How often is looked at what the layer does in the background.
+const TRIES: usize = 200;
 
 pub(super) fn channel(name: &str) -> ChannelName {
     ChannelName::new(name).expect("the cases' names are valid")
@@ -85,9 +92,60 @@ pub(super) async fn cancelled_after<F: Future>(polls: usize, future: F) -> Optio
     None
 }
 
-/// Waits until a future that runs in a task of its own waits.
-pub(super) async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
+/// How often a future is polled before it is dropped, in one round after the other: each of the first few counts, for
+/// the points at which a verb can wait, and then ever fewer, for answers that are on their way.
+pub(super) fn poll_counts() -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(0), |polls| Some(polls + 1 + polls / 8)).take_while(|polls| *polls < MOST_POLLS)
+}
+
+/// Lets other tasks run until they wait, and lets what was sent arrive: over a server, what the layer sends itself comes
+/// after it.
+pub(super) async fn settle(layer: &impl ChannelLayer) {
+    let others = async || {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    };
+    others().await;
+    if layer.capabilities().reach != Reach::Process {
+        let mut own = layer.mailbox("settle", MailboxOptions::default()).await.expect("the layer is open");
+        layer.send(own.channel(), numbered(0)).await.expect("the layer's server is up");
+        soon(own.recv()).await.expect("the layer is open");
+        drop(own);
+        others().await;
+    }
+}
+
+/// The layer holds what it held before, at once or as soon as it has tidied up in the background.
+pub(super) async fn assert_held<F: Factory>(factory: &F, layer: &F::Layer, before: Option<usize>) {
+    for _ in 0..TRIES {
+        if factory.held(layer) == before {
+            return;
+        }
+        factory.settle(layer).await;
+    }
+    assert_eq!(factory.held(layer), before, "something was left behind");
+}
+
+/// This many messages did not fit into a mailbox, once all have arrived.
+pub(super) async fn assert_dropped<F: Factory>(factory: &F, layer: &F::Layer, mailbox: &Mailbox, expected: u64) {
+    let mut dropped = mailbox.dropped();
+    for _ in 0..TRIES {
+        if dropped >= expected {
+            break;
+        }
+        factory.settle(layer).await;
+        dropped += mailbox.dropped();
+    }
+    factory.settle(layer).await;
+    assert_eq!(dropped + mailbox.dropped(), expected);
+}
+
+/// The next message of a channel, if one is there or on its way.
+pub(super) async fn next_if_any(layer: &impl ChannelLayer, channel: &ChannelName) -> Result<Option<Message>> {
+    let receiving = layer.receive(channel);
+    match layer.capabilities().reach {
+        Reach::Process => cancelled_after(50, receiving).await.transpose(),
+        Reach::Processes => tokio::time::timeout(QUIET, receiving).await.ok().transpose(),
     }
 }

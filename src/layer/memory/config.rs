@@ -18,8 +18,9 @@ pub struct MemoryConfig {
     pub channel_bytes: usize,
     /// After how long a message that nobody received is dropped. Default: 60 seconds.
     pub expiry: Duration,
-    /// After how long a membership ends unless it is added again. Default: 86,400 seconds, a day. A shorter time
-    /// forgets members sooner that never left, and asks those that stay to be added more often.
+    /// After how long the membership of a channel that no mailbox owns ends unless it is added again. Default: 86,400
+    /// seconds, a day. A shorter time forgets members sooner that never left, and asks those that stay to be added more
+    /// often. A mailbox stays a member as long as it is open.
     pub group_expiry: Duration,
     /// The largest message, in bytes of the encoding that it was made of. Default: 1 MiB.
     pub max_message_size: usize,

@@ -5,7 +5,7 @@ mod config;
 use std::sync::Arc;
 
 use super::local::{LocalStats, Registry};
-use super::{Capabilities, ChannelLayer, Mailbox, MailboxOptions, Reach};
+use super::{Capabilities, ChannelLayer, EventSender, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, GroupName, Message, Result};
 
 pub use config::MemoryConfig;
@@ -49,17 +49,23 @@ pub use config::MemoryConfig;
 /// Expired messages take no room; a second receiver that waits is served; `channel_capacity` works; an expired message
 /// does not end its channel's memberships; names are longer and cannot be guessed.
 #[derive(Clone, Debug)]
-pub struct MemoryLayer(Arc<Registry>);
+pub struct MemoryLayer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    events: EventSender,
+}
 
 impl MemoryLayer {
     /// A layer with these settings.
     pub fn new(config: MemoryConfig) -> Self {
-        Self(Arc::new(Registry::new(config.into())))
+        Self(Arc::new(Inner { registry: Registry::new(config.into()), events: EventSender::new() }))
     }
 
     /// What the layer holds and what it has dropped, since it was made.
     pub fn stats(&self) -> LocalStats {
-        self.0.stats()
+        self.0.registry.stats()
     }
 }
 
@@ -71,46 +77,49 @@ impl Default for MemoryLayer {
 
 impl ChannelLayer for MemoryLayer {
     async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
-        self.0.send(channel, message)
+        self.0.registry.send(channel, message)
     }
 
     async fn receive(&self, channel: &ChannelName) -> Result<Message> {
-        self.0.receive(channel).await
+        self.0.registry.receive(channel).await
     }
 
     async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
-        self.0.new_channel(prefix)
+        self.0.registry.new_channel(prefix)
     }
 
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
-        let channel = self.0.open(prefix, None, &options)?;
-        let (registry, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
-        Ok(Mailbox::new(channel, move || registry.release(&owned)))
+        let channel = self.0.registry.open(prefix, None, &options)?;
+        let (inner, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
+        Ok(Mailbox::new(channel, move || drop(inner.registry.release(&owned))))
     }
 
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
-        self.0.group_add(group, channel)
+        self.0.registry.group_add(group, channel)
     }
 
     async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
-        self.0.group_discard(group, channel)
+        self.0.registry.group_discard(group, channel)
     }
 
     async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
-        self.0.group_send(group, &message)
+        self.0.registry.group_send(group, &message)
     }
 
     async fn flush(&self) -> Result<()> {
-        self.0.flush()
+        self.0.registry.flush()?;
+        self.0.events.send(LayerEvent::Flushed);
+        Ok(())
     }
 
     async fn close(&self) -> Result<()> {
-        self.0.close();
+        self.0.registry.close();
+        self.0.events.close();
         Ok(())
     }
 
     fn capabilities(&self) -> Capabilities {
-        let settings = self.0.settings();
+        let settings = self.0.registry.settings();
         Capabilities {
             expiry: settings.expiry,
             group_expiry: settings.group_expiry,
@@ -118,5 +127,8 @@ impl ChannelLayer for MemoryLayer {
             reach: Reach::Process,
             ..Capabilities::new("memory")
         }
+    }
+    fn events(&self) -> LayerEvents {
+        self.0.events.listen()
     }
 }

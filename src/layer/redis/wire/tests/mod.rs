@@ -1,0 +1,4 @@
+//! The wire format against what `channels_redis` has recorded, and by its own laws.
+
+mod envelopes;
+mod numbers;
