@@ -15,7 +15,7 @@ mod wire;
 
 pub use self::core::RedisLayer;
 pub use config::{RedisConfig, Secret};
-pub use host::Host;
+pub use host::{Host, Tls, Verify};
 pub use pubsub::RedisPubSubLayer;
 pub use stats::RedisStats;
 pub use wire::{Serializer, register_serializer};

@@ -50,8 +50,8 @@ impl Topology {
             return Err(Error::new(ErrorKind::Config, "no Redis hosts: name at least one"));
         }
         let server = |host: &Host| Server {
-            link: Link::new(host.name(), host.target().clone(), config.timeout, None, runtime),
-            target: host.target().clone(),
+            link: Link::new(host.name(), host.target(), config.timeout, None, runtime),
+            target: host.target(),
         };
         Ok(Self {
             hosts: config.hosts.iter().map(server).collect(),

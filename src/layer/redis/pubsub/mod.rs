@@ -241,12 +241,15 @@ impl PubSub {
 
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
-        if !self.local.is_own(channel) && !self.kept.has(channel) {
+        if channel.is_local() && !self.local.is_own(channel) {
             let text = format!(
                 "channel {channel} is not of this process, and with pub/sub only its own can be added to groups: add it \
                  in the process that receives on it, or use the layout of the core layer"
             );
             return Err(Error::new(ErrorKind::InvalidName, text));
+        }
+        if !self.local.is_mailbox(channel) {
+            self.keep(channel).await?;
         }
         let subscription = self.subscribe(&self.keys.group_topic(group)).await?;
         let mut groups = self.groups();
