@@ -88,6 +88,7 @@ impl PubSub {
         if self.local.is_mailbox(channel) {
             return self.local.receive(channel).await;
         }
+        self.check_own(channel)?;
         self.keep(channel).await?;
         if let Some(keeping) = self.kept.lock().get_mut(channel) {
             keeping.receivers += 1;
