@@ -15,3 +15,14 @@ missing() {
 
 # need COMMAND HOW-TO-GET-IT
 need() { command -v "$1" >/dev/null || missing "$1" "$2"; }
+
+# Installs packages of Debian's when we may, and ends with what to install when not.
+debian() {
+    local how="install the packages $* (on Debian: apt-get install $*)"
+    { command -v apt-get && [ "$(id -u)" -eq 0 ]; } >/dev/null || missing "$*" "$how"
+    say "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -qq --no-install-recommends "$@" >&2 ||
+        { apt-get update -qq && apt-get install -qq --no-install-recommends "$@"; } >&2 ||
+        missing "$*" "$how"
+}

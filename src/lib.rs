@@ -10,6 +10,7 @@
 //! - [`protocol`]: names, messages, frames and codes: what travels, for both targets.
 //! - [`client`]: the client of the gateway, for Rust programs and for browsers.
 //! - `layer` (servers): the `ChannelLayer` specification and the in-memory layer.
+//! - `config` (servers): layers from Django's settings, a TOML file or the environment.
 //! - `gateway` (servers): WebSockets and HTTP in front of a layer.
 //! - `worker` (servers): handlers for the messages of channels, as background tasks.
 //! - `wasm` (browsers, feature `npm`): what the npm package binds to.
@@ -19,6 +20,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `cli` | yes | the `channel-layers` binary; libraries turn it off |
+//! | `tls` | yes | `rediss://`: TLS to Redis |
 //! | `demo` | no | the chat page inside the binary |
 //! | `testing` | no | the conformance suite, for authors of other layers |
 //! | `npm` | no | the wasm-bindgen classes of the npm package |
@@ -30,6 +32,7 @@ mod error;
 mod queue;
 
 pub mod client;
+#[cfg_attr(target_family = "wasm", expect(dead_code, unused_imports, reason = "layers on a server use parts of it"))]
 pub mod protocol;
 
 // Target split 1 of 2: which modules exist. The other one is in `client/platform/mod.rs`.
@@ -38,8 +41,10 @@ cfg_if::cfg_if! {
         #[cfg(feature = "npm")]
         mod wasm;
     } else {
+        pub mod config;
         pub mod gateway;
         pub mod layer;
+        mod nearest;
         pub mod worker;
     }
 }

@@ -1,5 +1,6 @@
 //! Any built-in layer, chosen at run time without dynamic dispatch.
 
+use super::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
 use super::{Capabilities, ChannelLayer, Health, LayerEvents, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer};
 use crate::{ChannelName, GroupName, Message, Result};
 
@@ -9,12 +10,34 @@ use crate::{ChannelName, GroupName, Message, Result};
 pub enum Layer {
     /// The layer of one process.
     Memory(MemoryLayer),
+    /// The layer over Redis that keeps messages.
+    Redis(RedisLayer),
+    /// The layer over Redis that publishes messages.
+    RedisPubSub(RedisPubSubLayer),
 }
 
 impl Layer {
     /// A layer of this process with these settings.
     pub fn memory(config: MemoryConfig) -> Self {
         Self::Memory(MemoryLayer::new(config))
+    }
+
+    /// A layer over Redis that keeps messages; see [`RedisLayer::new`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn redis(config: RedisConfig) -> Result<Self> {
+        RedisLayer::new(config).map(Self::Redis)
+    }
+
+    /// A layer over Redis that publishes messages; see [`RedisPubSubLayer::new`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn redis_pubsub(config: RedisConfig) -> Result<Self> {
+        RedisPubSubLayer::new(config).map(Self::RedisPubSub)
     }
 }
 
@@ -31,75 +54,75 @@ impl From<MemoryLayer> for Layer {
     }
 }
 
+impl From<RedisLayer> for Layer {
+    fn from(layer: RedisLayer) -> Self {
+        Self::Redis(layer)
+    }
+}
+
+impl From<RedisPubSubLayer> for Layer {
+    fn from(layer: RedisPubSubLayer) -> Self {
+        Self::RedisPubSub(layer)
+    }
+}
+
+/// Does the same with whichever layer it is.
+macro_rules! whichever {
+    ($any:expr, $layer:ident => $does:expr) => {
+        match $any {
+            Layer::Memory($layer) => $does,
+            Layer::Redis($layer) => $does,
+            Layer::RedisPubSub($layer) => $does,
+        }
+    };
+}
+
 impl ChannelLayer for Layer {
     async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.send(channel, message).await,
-        }
+        whichever!(self, layer => layer.send(channel, message).await)
     }
 
     async fn receive(&self, channel: &ChannelName) -> Result<Message> {
-        match self {
-            Self::Memory(layer) => layer.receive(channel).await,
-        }
+        whichever!(self, layer => layer.receive(channel).await)
     }
 
     async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
-        match self {
-            Self::Memory(layer) => layer.new_channel(prefix).await,
-        }
+        whichever!(self, layer => layer.new_channel(prefix).await)
     }
 
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
-        match self {
-            Self::Memory(layer) => layer.mailbox(prefix, options).await,
-        }
+        whichever!(self, layer => layer.mailbox(prefix, options).await)
     }
 
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.group_add(group, channel).await,
-        }
+        whichever!(self, layer => layer.group_add(group, channel).await)
     }
 
     async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.group_discard(group, channel).await,
-        }
+        whichever!(self, layer => layer.group_discard(group, channel).await)
     }
 
     async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.group_send(group, message).await,
-        }
+        whichever!(self, layer => layer.group_send(group, message).await)
     }
 
     async fn flush(&self) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.flush().await,
-        }
+        whichever!(self, layer => layer.flush().await)
     }
 
     async fn close(&self) -> Result<()> {
-        match self {
-            Self::Memory(layer) => layer.close().await,
-        }
+        whichever!(self, layer => layer.close().await)
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self {
-            Self::Memory(layer) => layer.capabilities(),
-        }
+        whichever!(self, layer => layer.capabilities())
     }
+
     fn events(&self) -> LayerEvents {
-        match self {
-            Self::Memory(layer) => layer.events(),
-        }
+        whichever!(self, layer => layer.events())
     }
 
     fn health(&self) -> Health {
-        match self {
-            Self::Memory(layer) => layer.health(),
-        }
+        whichever!(self, layer => layer.health())
     }
 }

@@ -187,8 +187,12 @@ impl Message {
         found
     }
 
+    pub(super) fn encoding(&self) -> Encoding {
+        self.0.encoding
+    }
+
     /// Visits the entries in place.
-    fn entries<'a>(&'a self, entry: &mut dyn FnMut(&str, Raw<'a>)) {
+    pub(super) fn entries<'a>(&'a self, entry: &mut dyn FnMut(&str, Raw<'a>)) {
         Raw::whole(self.0.encoding, &self.0.bytes)
             .entries(MAX_DEPTH - 1, entry)
             .expect("a message's bytes were checked when it was made");
@@ -199,7 +203,7 @@ impl Message {
     }
 }
 
-fn invalid(encoding: Encoding, (what, at): Fault) -> Error {
+pub(super) fn invalid(encoding: Encoding, (what, at): Fault) -> Error {
     let name = match encoding.spoken() {
         Encoding::Json => "JSON",
         Encoding::Msgpack => "MessagePack",

@@ -8,7 +8,7 @@
 //! - [`ClientFrame`], [`ServerFrame`]: what the two ends say to each other, in either [`Encoding`].
 //! - [`ErrorCode`], [`CloseCode`], [`GroupCode`], [`LocalCode`]: the codes, and [`action`], what each asks of a client.
 
-mod base64;
+pub(crate) mod base64;
 mod close;
 mod code;
 mod digits;
@@ -21,10 +21,12 @@ mod msgpack;
 mod name;
 mod raw;
 mod serde_impls;
+mod splice;
 mod value;
 
 pub use close::CloseReason;
 pub(crate) use digits::digits;
+pub(crate) use splice::{Texts, texts};
 
 pub use code::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
 pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};

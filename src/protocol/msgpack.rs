@@ -22,12 +22,7 @@ pub(super) fn read<V: Visitor>(bytes: &[u8], visitor: &mut V) -> Result<(), Faul
 /// most `depth` levels.
 pub(super) fn entries(bytes: &[u8], depth: usize, entry: &mut dyn FnMut(&str, Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader { bytes, at: 0 };
-    let len = match reader.byte()? {
-        marker @ 0x80..=0x8f => usize::from(marker & 0xf),
-        0xde => reader.length(2)?,
-        0xdf => reader.length(4)?,
-        _ => return Err(("expected a map", 0)),
-    };
+    let len = reader.open_map()?;
     for _ in 0..len {
         let key = reader.key()?;
         let start = reader.at;
@@ -35,6 +30,23 @@ pub(super) fn entries(bytes: &[u8], depth: usize, entry: &mut dyn FnMut(&str, Ra
         entry(key, start..reader.at);
     }
     reader.end()
+}
+
+/// How many entries the map has that `bytes` begin with, and how long its header is; zeros where they begin with none.
+pub(super) fn map_header(bytes: &[u8]) -> (usize, usize) {
+    let mut reader = Reader { bytes, at: 0 };
+    reader.open_map().map_or((0, 0), |len| (len, reader.at))
+}
+
+/// Writes another number of entries, no larger than the one that stands there, in the header that `bytes` begin with.
+/// Its length stays, so it may not be the shortest one: every reader takes that.
+pub(super) fn lower_map_len(bytes: &mut [u8], len: usize) {
+    if let [marker @ 0x80..=0x8f, ..] = bytes {
+        *marker = 0x80 | u8::try_from(len).expect("it is no larger than the one that stands there");
+    } else {
+        let (_, header) = map_header(bytes);
+        bytes[1..header].copy_from_slice(&len.to_be_bytes()[size_of::<usize>() + 1 - header..]);
+    }
 }
 
 /// Calls `item` with the place of each value of the list that fills `bytes`, which was checked before.
@@ -110,6 +122,17 @@ impl<'a> Reader<'a> {
     fn text(&mut self, len: usize) -> Result<&'a str, Fault> {
         let at = self.at;
         std::str::from_utf8(self.take(len)?).map_err(|_| ("text that is not UTF-8", at))
+    }
+
+    /// Steps past the header of the map that must start here; says how many entries it has.
+    fn open_map(&mut self) -> Result<usize, Fault> {
+        let at = self.at;
+        match self.byte()? {
+            marker @ 0x80..=0x8f => Ok(usize::from(marker & 0xf)),
+            0xde => self.length(2),
+            0xdf => self.length(4),
+            _ => Err(("expected a map", at)),
+        }
     }
 
     fn key(&mut self) -> Result<&'a str, Fault> {
@@ -208,6 +231,11 @@ impl Writer {
         Self { out: Vec::new(), counts: counts.into_iter() }
     }
 
+    /// A writer behind what is written already, of parts that know their counts.
+    pub(super) fn onto(out: Vec<u8>) -> Self {
+        Self { out, ..Self::new(Vec::new()) }
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.out
     }
@@ -236,6 +264,11 @@ impl Writer {
     /// The header of a list whose values follow as bytes.
     pub(super) fn list_header(&mut self, len: usize) {
         self.header(0x90, 0xdc, length32(len));
+    }
+
+    /// The header of a map whose entries follow as keys and bytes.
+    pub(super) fn map_header(&mut self, len: u32) {
+        self.header(0x80, 0xde, len);
     }
 
     /// The header of the next list or map to open.

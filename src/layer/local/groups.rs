@@ -64,6 +64,21 @@ impl Registry {
         Ok(())
     }
 
+    /// Whether a group has members.
+    pub(in crate::layer) fn has_group(&self, name: &GroupName) -> bool {
+        self.groups.with_existing(name, |_| ()).is_some()
+    }
+
+    /// The groups that mailboxes are in, and which.
+    pub(in crate::layer) fn memberships(&self) -> Vec<(GroupName, Vec<ChannelName>)> {
+        let owned = |group: Arc<Group>| {
+            let members = group.members();
+            let owned = members.row().iter().filter(|member| member.channel.is_owned());
+            (group.name().clone(), owned.map(|member| member.channel.name().clone()).collect::<Vec<_>>())
+        };
+        self.groups.all().into_iter().map(owned).filter(|(_, members)| !members.is_empty()).collect()
+    }
+
     /// Takes a channel out of a group that has just been taken off the channel's list.
     pub(super) fn end_membership(&self, name: &GroupName, channel: &Arc<Channel>) {
         let Some(group) = self.groups.with_existing(name, Arc::clone) else { return };
@@ -105,7 +120,7 @@ impl Registry {
         (wakers, ended)
     }
 
-    fn count_dropped(&self, channel: &Channel, full: Full) {
+    pub(super) fn count_dropped(&self, channel: &Channel, full: Full) {
         let counter = match full {
             Full::Messages => &self.counters.capacity,
             Full::Bytes => &self.counters.bytes,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use super::stats::{Counters, LocalStats};
 use super::table::{Table, closed};
 use crate::layer::MailboxOptions;
 use crate::layer::mailbox::{Inbox, Slot};
-use crate::{ChannelName, Error, ErrorKind, Message, Result};
+use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 
 #[derive(Debug)]
 pub(in crate::layer) struct Registry {
@@ -50,6 +51,16 @@ impl Registry {
         self.counters.read(self.channels.len(), self.groups.len())
     }
 
+    /// Whether this instance made a name, for a mailbox or not.
+    pub(in crate::layer) fn is_own(&self, channel: &ChannelName) -> bool {
+        self.names.is_own(channel)
+    }
+
+    /// Whether this instance made a name for a mailbox.
+    pub(in crate::layer) fn is_mailbox(&self, channel: &ChannelName) -> bool {
+        self.names.is_mailbox(channel)
+    }
+
     pub(in crate::layer) fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
         self.check_open()?;
         self.names.channel(prefix)
@@ -67,15 +78,16 @@ impl Registry {
         self.channels.with(&name, || Ok(Channel::new(self.inbox(&name, capacity, options.bytes), None)), Arc::clone)
     }
 
-    /// Ends the channel of a mailbox.
-    pub(in crate::layer) fn release(&self, channel: &Arc<Channel>) {
+    /// Ends the channel of a mailbox. Returns the groups that it was in.
+    pub(in crate::layer) fn release(&self, channel: &Arc<Channel>) -> Vec<GroupName> {
         self.channels.remove(channel);
         channel.inbox.queue.close();
         channel.inbox.queue.clear();
-        let groups = channel.groups().take();
-        for group in groups.into_iter().flatten() {
-            self.end_membership(&group, channel);
+        let groups: Vec<_> = channel.groups().take().into_iter().flatten().collect();
+        for group in &groups {
+            self.end_membership(group, channel);
         }
+        groups
     }
 
     pub(in crate::layer) fn send(&self, name: &ChannelName, message: Message) -> Result<()> {
@@ -93,6 +105,23 @@ impl Registry {
             Some(Err((full, capacity))) => return Err(full.error(name, capacity)),
         }
         Ok(())
+    }
+
+    /// Takes a message that came from elsewhere and is so old. What there is no room for is counted.
+    pub(in crate::layer) fn arrive(&self, name: &ChannelName, message: Message, age: Duration) {
+        let now = Instant::now();
+        let slot = Slot { message, expires: now.checked_add(self.settings.expiry.saturating_sub(age)) };
+        let arrived = self.with_channel(name, |channel| {
+            let delivered = channel.deliver(slot, now);
+            delivered.inspect_err(|full| self.count_dropped(channel, *full))
+        });
+        match arrived {
+            Ok(Some(Ok(waker))) => waker.into_iter().for_each(Waker::wake),
+            Ok(Some(Err(_))) => {}
+            Ok(None) => drop(self.counters.no_receiver.fetch_add(1, Ordering::Relaxed)),
+            // No room for one more name.
+            Err(_) => drop(self.counters.capacity.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 
     pub(in crate::layer) async fn receive(&self, name: &ChannelName) -> Result<Message> {

@@ -91,7 +91,7 @@ impl ChannelLayer for MemoryLayer {
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
         let channel = self.0.registry.open(prefix, None, &options)?;
         let (inner, owned) = (Arc::clone(&self.0), Arc::clone(&channel));
-        Ok(Mailbox::new(channel, move || inner.registry.release(&owned)))
+        Ok(Mailbox::new(channel, move || drop(inner.registry.release(&owned))))
     }
 
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {

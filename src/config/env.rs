@@ -1,0 +1,146 @@
+//! The layer that the environment asks for, and what is said about the choice.
+//!
+//! A server that was meant to share a Redis and holds its messages in memory instead loses them without a sign. So a
+//! variable that cannot be read is an error and never a reason to fall back, and every choice is logged.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use super::{LayerConfig, LayersConfig};
+use crate::layer::redis::{Host, RedisConfig};
+use crate::layer::{Layer, Layers, MemoryConfig};
+use crate::{Error, ErrorKind, Result};
+
+const LAYERS: &str = "CHANNEL_LAYERS";
+const IN_MEMORY: &str = "USE_INMEMORY_CHANNELS";
+const REDIS_URL: &str = "REDIS_URL";
+/// Cloud Run sets it, and starts further instances as it sees fit.
+const SCALED_OUT: &str = "K_SERVICE";
+
+/// What was chosen and why.
+pub(super) struct Choice {
+    pub(super) layers: LayersConfig,
+    because: &'static str,
+    scaled_out: bool,
+}
+
+impl LayersConfig {
+    /// What the environment asks for; an empty variable is none. The first of these that is set decides:
+    ///
+    /// 1. `CHANNEL_LAYERS`: JSON in Django's shape, see the [module](super).
+    /// 2. `USE_INMEMORY_CHANNELS`: the memory layer where it is true: `y`, `yes`, `t`, `true`, `on` or `1`. Where it is
+    ///    false (`n`, `no`, `f`, `false`, `off`, `0`) memory is ruled out, and `REDIS_URL` must be set.
+    /// 3. `REDIS_URL`: the layer `redis` on this [`Host::url`].
+    /// 4. Nothing: the memory layer.
+    ///
+    /// Logs what was chosen, and a warning where a layer in memory meets a platform that runs several instances of a
+    /// program, as Cloud Run does (`K_SERVICE` is set).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], naming the variable: it holds something else, or memory is ruled out and there is no
+    /// Redis.
+    pub fn from_env() -> Result<Self> {
+        let choice = choose(|name| std::env::var_os(name))?;
+        tracing::info!("{choice}");
+        if let Some(warning) = choice.warning() {
+            tracing::warn!("{warning}");
+        }
+        Ok(choice.layers)
+    }
+}
+
+impl Layers {
+    /// Opens the layers that the environment asks for, as [`LayersConfig::from_env`] chooses. Layers on a Redis connect
+    /// in the background and need a tokio runtime to be called in.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayersConfig::from_env`], and as [`LayersConfig::open`].
+    pub fn from_env() -> Result<Self> {
+        LayersConfig::from_env()?.open()
+    }
+}
+
+impl Layer {
+    /// Opens the layer [`Layers::DEFAULT`] of those that the environment asks for, as [`LayersConfig::from_env`]
+    /// chooses. A layer on a Redis connects in the background and needs a tokio runtime to be called in.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayersConfig::from_env`], as [`Layer::open`], and [`ErrorKind::Config`] where `CHANNEL_LAYERS` holds no
+    /// layer of this name.
+    pub fn from_env() -> Result<Self> {
+        let mut layers = LayersConfig::from_env()?.by_alias;
+        let default = layers.iter().position(|(alias, _)| alias == Layers::DEFAULT);
+        match default {
+            Some(default) => Self::open(layers.swap_remove(default).1),
+            None => Err(Error::new(ErrorKind::Config, format!("{LAYERS}.{}: is missing", Layers::DEFAULT))),
+        }
+    }
+}
+
+/// Decides by the variables that `get` gives.
+pub(super) fn choose(get: impl Fn(&str) -> Option<OsString>) -> Result<Choice> {
+    let text = |name: &str| match get(name).filter(|text| !text.is_empty()).map(OsString::into_string) {
+        Some(Err(_)) => Err(Error::new(ErrorKind::Config, format!("{name} is not UTF-8"))),
+        Some(Ok(text)) => Ok(Some(text)),
+        None => Ok(None),
+    };
+    let memory = || LayersConfig::new(LayerConfig::Memory(MemoryConfig::default()));
+    let in_memory = || text(IN_MEMORY)?.map(|text| truth(&text)).transpose();
+    let (layers, because) = if let Some(json) = text(LAYERS)? {
+        (LayersConfig::from_json(&json)?, "CHANNEL_LAYERS says so")
+    } else if in_memory()? == Some(true) {
+        (memory(), "USE_INMEMORY_CHANNELS says so")
+    } else if let Some(url) = text(REDIS_URL)? {
+        let host = Host::url(&url).map_err(|e| Error::new(e.kind(), format!("{REDIS_URL}: {e}")))?;
+        (LayersConfig::new(LayerConfig::Redis(RedisConfig::new([host]))), "REDIS_URL says so")
+    } else if in_memory()? == Some(false) {
+        let text = format!("{IN_MEMORY} rules memory out, and no Redis is named: set {REDIS_URL} or {LAYERS}");
+        return Err(Error::new(ErrorKind::Config, text));
+    } else {
+        (memory(), "neither CHANNEL_LAYERS nor USE_INMEMORY_CHANNELS nor REDIS_URL is set")
+    };
+    Ok(Choice { layers, because, scaled_out: get(SCALED_OUT).is_some_and(|name| !name.is_empty()) })
+}
+
+/// As python-decouple reads a flag.
+fn truth(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
+        _ => Err(Error::new(ErrorKind::Config, format!("{IN_MEMORY} is neither true nor false: write one of the two"))),
+    }
+}
+
+impl Choice {
+    /// The one line about it.
+    pub(super) fn warning(&self) -> Option<String> {
+        let (alias, _) = self.layers.iter().find(|(_, layer)| matches!(layer, LayerConfig::Memory(_)))?;
+        self.scaled_out.then(|| {
+            format!(
+                "this platform ({SCALED_OUT} is set) runs several instances of a program, and the channel layer \
+                 {alias:?} in memory connects none of them with another: set {REDIS_URL} to a Redis that all share"
+            )
+        })
+    }
+}
+
+/// The one line that says what was chosen.
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (alias, layer)) in self.layers.iter().enumerate() {
+            let lead = if at == 0 { "channel layer" } else { "," };
+            write!(f, "{lead} {alias:?}: {}", layer.name())?;
+            match layer.hosts() {
+                [] => f.write_str(" (serves this process only)")?,
+                hosts => {
+                    let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
+                    write!(f, " at {}", names.join(" and "))?;
+                }
+            }
+        }
+        write!(f, ", because {}", self.because)
+    }
+}

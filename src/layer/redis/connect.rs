@@ -1,0 +1,147 @@
+//! Opening one connection to a server, and finding out whether it is a server that can be used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind as Kind, ProtocolVersion, PushInfo, RedisError,
+    ServerErrorKind, Value, cmd,
+};
+
+use super::host::Target;
+
+/// How long opening a connection may take, log-in and all.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// The oldest Redis that has what a layer needs: `BZPOPMIN`, `CLIENT UNBLOCK`.
+const OLDEST: Version = Version(5, 0);
+
+/// How many commands may wait to be written. The library's own default makes a hundred tasks wait for each other.
+const PIPELINE: usize = 1024;
+
+const REPLICA: &str = "it is a read-only replica: name its master, or sentinels that know it";
+
+/// What the server sends without being asked, and [`redis::PushKind::Disconnection`] when the connection has ended.
+pub(super) type OnPush = Arc<dyn Fn(PushInfo) + Send + Sync>;
+
+/// A version of Redis: major, minor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(pub(super) u32, pub(super) u32);
+
+/// An open connection and what is at its other end.
+#[derive(Clone)]
+pub(super) struct Opened {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) version: Version,
+    /// The connection's number on the server.
+    pub(super) id: i64,
+}
+
+/// Why a server cannot be used.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: Arc<str>,
+    /// Whether only somebody who changes the settings or the server can help.
+    pub(super) lasting: bool,
+}
+
+/// Opens a connection. `answers` bounds the wait for each answer; a connection for commands that block has no such
+/// bound, since what such a command takes off a queue after its time would be lost.
+pub(super) async fn open(info: &ConnectionInfo, answers: Option<Duration>, push: OnPush) -> Result<Opened, Refusal> {
+    let attempt = async {
+        let mut connection = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
+            Err(e) if e.kind() == Kind::RESP3NotSupported => dial(info, ProtocolVersion::RESP2, answers, &push).await,
+            dialled => dialled,
+        }
+        .map_err(|e| Refusal { lasting: is_lasting(&e), reason: e.to_string().into() })?;
+        let version = examine(&mut connection).await?;
+        let id = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
+        Ok(Opened { connection, version, id })
+    };
+    match tokio::time::timeout(ATTEMPT, attempt).await {
+        Ok(opened) => opened,
+        Err(_) => Err(Refusal { reason: format!("no answer within {ATTEMPT:?}").into(), lasting: false }),
+    }
+}
+
+/// Opens a connection. Only one that speaks RESP3 says when it has ended, and can be subscribed.
+async fn dial(
+    info: &ConnectionInfo,
+    protocol: ProtocolVersion,
+    answers: Option<Duration>,
+    push: &OnPush,
+) -> Result<MultiplexedConnection, RedisError> {
+    let mut config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ATTEMPT))
+        .set_response_timeout(answers)
+        .set_pipeline_buffer_size(PIPELINE);
+    if protocol == ProtocolVersion::RESP3 {
+        let push = Arc::clone(push);
+        config = config.set_push_sender(move |info| {
+            push(info);
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+    let info = info.clone().set_redis_settings(info.redis_settings().clone().set_protocol(protocol));
+    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Whether a layer can work with the server.
+async fn examine(connection: &mut MultiplexedConnection) -> Result<Version, Refusal> {
+    let lasting = |reason: String| Refusal { reason: reason.into(), lasting: true };
+    let info: String = match cmd("INFO").query_async(connection).await {
+        Ok(info) => info,
+        // A user who may not ask gets the benefit of the doubt.
+        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => return Ok(OLDEST),
+        Err(e) => return Err(Refusal { lasting: is_lasting(&e), reason: e.to_string().into() }),
+    };
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let version = field("redis_version").and_then(Version::parse).unwrap_or(OLDEST);
+    if version < OLDEST {
+        let Version(major, minor) = version;
+        return Err(lasting(format!("it is Redis {major}.{minor}, and a channel layer needs 5.0 or later: update it")));
+    }
+    if field("role") == Some("slave") {
+        return Err(lasting(REPLICA.into()));
+    }
+    if field("loading") == Some("1") {
+        return Err(Refusal { reason: "it is loading its data".into(), lasting: false });
+    }
+    Ok(version)
+}
+
+/// Asks for a sign of life, and whether the server still takes writes; says what is wrong where something is.
+pub(super) async fn is_alive(connection: &mut MultiplexedConnection) -> Result<(), Arc<str>> {
+    match cmd("ROLE").query_async::<Vec<Value>>(connection).await {
+        Ok(role) if role.first().is_some_and(is_replica) => Err(REPLICA.into()),
+        Ok(_) => Ok(()),
+        // An answer is a sign of life too.
+        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => Ok(()),
+        Err(e) => Err(e.to_string().into()),
+    }
+}
+
+fn is_replica(role: &Value) -> bool {
+    matches!(role, Value::BulkString(role) if role == b"slave")
+}
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        Some(Self(parts.next()??, parts.next()??))
+    }
+}
+
+fn is_lasting(fault: &RedisError) -> bool {
+    let refused = ["WRONGPASS", "NOAUTH", "NOPERM"].iter().any(|code| fault.code() == Some(code));
+    refused || matches!(fault.kind(), Kind::AuthenticationFailed | Kind::InvalidClientConfig)
+}
+
+/// Finds the server that commands go to.
+pub(super) async fn resolve(target: &Target) -> Result<ConnectionInfo, Refusal> {
+    match target {
+        Target::Server(info) => Ok(info.clone()),
+        _ => Err(Refusal { reason: "not yet".into(), lasting: true }),
+    }
+}

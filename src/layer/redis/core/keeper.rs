@@ -1,0 +1,46 @@
+//! What is done when a server is in reach again: memberships are restored, then the application is told.
+
+use std::sync::Arc;
+
+use super::Core;
+use crate::layer::LayerEvent;
+use crate::layer::redis::backoff::Backoff;
+use crate::layer::redis::link::State;
+use crate::layer::redis::topology::Place;
+
+impl Core {
+    /// Follows one server's connection.
+    pub(super) async fn run_keeper(self: Arc<Self>, place: Place) {
+        let (host, mut state) = (self.topology.link(place).host().clone(), self.topology.link(place).watch());
+        let mut down = None;
+        loop {
+            let now = state.borrow_and_update().clone();
+            match now {
+                State::Up(_, 1) => {}
+                State::Up(..) => {
+                    self.counters.reconnects.add(1);
+                    self.restore_at(place).await;
+                    let after = down.take().map(|since: tokio::time::Instant| since.elapsed()).unwrap_or_default();
+                    tracing::info!(%host, ?after, "Redis is in reach again, and group memberships are restored");
+                    self.events.send(LayerEvent::Reconnected { host: host.clone(), after });
+                }
+                State::Down(Some(refusal)) if down.is_none() => {
+                    down = Some(tokio::time::Instant::now());
+                    self.events.send(LayerEvent::Disconnected { host: host.clone(), reason: refusal.reason });
+                }
+                State::Down(_) => {}
+            }
+            if state.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn restore_at(&self, place: Place) {
+        let mut backoff = Backoff::default();
+        while let Err(e) = self.restore(Some(place)).await {
+            tracing::debug!(error = %e, "group memberships could not be restored; trying again");
+            backoff.wait().await;
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The layer in the layout of `channels_redis.core.RedisChannelLayer`: messages wait in sorted sets, memberships too.
+//!
+//! - `send.rs`, `groups.rs`: the verbs that write.
+//! - `reader.rs`: the tasks that take messages off keys, for `own.rs` (channels of this process) and `work.rs` (general
+//!   channels), which say in a [`demand`] which keys.
+//! - `keeper.rs`: what is done when a server is in reach again.
+
+mod demand;
+mod groups;
+mod keeper;
+mod own;
+mod reader;
+mod send;
+mod work;
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::config::RedisConfig;
+use super::stats::{Counters, RedisStats};
+use super::topology::Topology;
+use super::wire::codec::{Codec, Layout};
+use super::wire::keys::Keys;
+use super::wire::score::ScoreClock;
+use super::wire::{Recipients, To};
+use crate::layer::events::EventSender;
+use crate::layer::local::Registry;
+use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
+use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
+use groups::Leaving;
+use own::Own;
+use reader::Popped;
+use work::Work;
+
+/// How long closing a layer may take to tell the servers.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The layer that shares its messages with `channels_redis.core.RedisChannelLayer` of Django.
+///
+/// Cloning gives another handle to the same layer. When the last handle and the last mailbox are gone its connections
+/// end.
+#[derive(Clone, Debug)]
+pub struct RedisLayer(Arc<Guard>);
+
+/// Ends the tasks of a layer when nobody can use it any more: they hold the rest of it.
+#[derive(Debug)]
+struct Guard(Arc<Core>);
+
+/// What the layer consists of.
+#[derive(Debug)]
+struct Core {
+    local: Arc<Registry>,
+    keys: Keys,
+    codec: Codec,
+    clock: ScoreClock,
+    topology: Topology,
+    own: Arc<Own>,
+    work: Arc<Work>,
+    leaving: Leaving,
+    counters: Counters,
+    events: EventSender,
+    runtime: Handle,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl RedisLayer {
+    /// A layer that connects in the background, and goes on trying for as long as it lives. Must be called inside a
+    /// tokio runtime, whose tasks it uses as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`]: no tokio runtime, no hosts, or settings that contradict each other.
+    pub fn new(config: RedisConfig) -> Result<Self> {
+        Core::new(config).map(|core| Self(Arc::new(Guard(core))))
+    }
+
+    /// A layer that has reached every server once.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and [`ErrorKind::Unavailable`] with the reason where a server was not reached in
+    /// [`RedisConfig::timeout`], or refuses this program for good: a wrong password, a version before 5.0, a replica.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves no layer behind.
+    pub async fn connect(config: RedisConfig) -> Result<Self> {
+        let layer = Self::new(config)?;
+        layer.core().topology.settled().await?;
+        Ok(layer)
+    }
+
+    /// What the layer holds in this process and what it has dropped, since it was made.
+    pub fn stats(&self) -> RedisStats {
+        let core = self.core();
+        core.counters.read(core.local.stats())
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Core {
+    fn new(config: RedisConfig) -> Result<Arc<Self>> {
+        let runtime = Handle::try_current().map_err(|_| {
+            Error::new(
+                ErrorKind::Config,
+                "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
+            )
+        })?;
+        let core = Arc::new(Self {
+            local: Arc::new(Registry::new(config.local())),
+            keys: Keys::new(&config.prefix),
+            codec: Codec::new(&config, Layout::Core)?,
+            clock: ScoreClock::new(),
+            topology: Topology::new(&config, &runtime)?,
+            own: Arc::new(Own::new()),
+            work: Arc::default(),
+            leaving: Leaving::default(),
+            counters: Counters::default(),
+            events: EventSender::new(),
+            runtime,
+            tasks: Mutex::default(),
+        });
+        core.spawn(Arc::clone(&core).run_leaving());
+        core.spawn(Arc::clone(&core).run_renewal());
+        for place in core.topology.places() {
+            core.spawn(Arc::clone(&core).run_keeper(place));
+        }
+        Ok(core)
+    }
+
+    /// Runs something until the layer ends.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(task, &self.runtime);
+    }
+
+    fn end(&self) {
+        self.work.close();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.local.check_open().is_err() {
+            return Ok(());
+        }
+        for (group, members) in self.local.memberships() {
+            members.iter().for_each(|member| self.leave(member, vec![group.clone()]));
+        }
+        self.local.close();
+        self.end();
+        let farewell = tokio::time::timeout(FAREWELL, self.end_left()).await;
+        self.events.close();
+        farewell.unwrap_or(Ok(()))
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.local.check_open()?;
+        self.local.flush()?;
+        self.topology.delete(&self.keys.glob()).await?;
+        self.events.send(LayerEvent::Flushed);
+        Ok(())
+    }
+
+    /// Writes a message as it travels.
+    fn seal(&self, message: &Message, to: Option<To<'_>>) -> Result<Vec<u8>> {
+        self.codec.encode(message, to, self.now())
+    }
+
+    /// Reads a message; nothing where it is too old or is none, which is counted.
+    fn open(&self, popped: &Popped) -> Option<(Message, Recipients)> {
+        if self.age(popped) > self.local.settings().expiry {
+            self.counters.expired.add(1);
+            return None;
+        }
+        match self.codec.decode(popped.member.clone(), self.now()) {
+            Ok(opened) => Some(opened),
+            Err(e) => {
+                self.counters.undecodable.add(1);
+                tracing::warn!(error = %e, "a message from Redis could not be read, and is dropped");
+                None
+            }
+        }
+    }
+
+    /// How long ago a message was sent, by its sender's clock and ours.
+    fn age(&self, popped: &Popped) -> Duration {
+        Duration::try_from_secs_f64(self.now().as_secs_f64() - popped.score).unwrap_or_default()
+    }
+
+    /// The time since 1970.
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn expiry_millis(&self) -> u64 {
+        u64::try_from(self.local.settings().expiry.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl ChannelLayer for RedisLayer {
+    async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
+        self.core().send(channel, &message).await
+    }
+
+    async fn receive(&self, channel: &ChannelName) -> Result<Message> {
+        match channel.is_local() {
+            true => self.core().receive_own(channel).await,
+            false => self.core().receive_work(channel).await,
+        }
+    }
+
+    async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+        self.core().local.new_channel(prefix)
+    }
+
+    async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
+        let alive = Arc::clone(&self.0);
+        self.core().open_mailbox(prefix, &options, move || drop(alive))
+    }
+
+    async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.core().group_add(group, channel).await
+    }
+
+    async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.core().group_discard(group, channel).await
+    }
+
+    async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
+        self.core().group_send(group, &message).await
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.core().flush().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.core().close().await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let settings = self.core().local.settings();
+        Capabilities {
+            reach: Reach::Processes,
+            shared_capacity: true,
+            mailboxes_refuse: false,
+            ordered_general: self.core().topology.places().count() == 1,
+            total_order: false,
+            expiry: settings.expiry,
+            group_expiry: settings.group_expiry,
+            max_message_size: settings.max_message_size,
+            ..Capabilities::new("redis")
+        }
+    }
+
+    fn events(&self) -> LayerEvents {
+        self.core().events.listen()
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}

@@ -1,0 +1,110 @@
+//! The channels of this process: their keys in Redis, which nobody else reads, and what arrives under them.
+//!
+//! What arrives goes to the queues of this process at once, so a key is never full because one receiver is slow, and
+//! nothing is lost when a receive is dropped. Mailboxes are spread over several keys, since `channels_redis` refuses to
+//! send to all channels of a key together once its capacity of messages waits there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Core;
+use super::demand::{Demand, Wanted};
+use super::reader::{Popped, Reader, Source};
+use crate::layer::redis::topology::Place;
+use crate::layer::{Mailbox, MailboxOptions};
+use crate::{ChannelName, Error, ErrorKind, Message, Result};
+
+/// Over how many keys the mailboxes of a process with one name prefix are spread.
+const LANES: usize = 16;
+
+/// The most messages that one pop takes: what may wait under a key by default.
+const BATCH: usize = 100;
+
+/// The keys of this process.
+#[derive(Debug)]
+pub(super) struct Own {
+    demand: Arc<Demand>,
+    lanes: Vec<String>,
+    next: AtomicUsize,
+}
+
+impl Own {
+    pub(super) fn new() -> Self {
+        let lanes = (0..LANES).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
+        Self { demand: Arc::default(), lanes, next: AtomicUsize::new(0) }
+    }
+
+    fn lane(&self) -> &str {
+        &self.lanes[self.next.fetch_add(1, Ordering::Relaxed) % LANES]
+    }
+}
+
+impl Source for Own {
+    const BATCH: usize = BATCH;
+
+    fn demand(&self) -> &Arc<Demand> {
+        &self.demand
+    }
+
+    fn take(&self, core: &Core, _: Place, _: &str, popped: Vec<Popped>) {
+        for popped in popped {
+            let Some((message, recipients)) = core.open(&popped) else { continue };
+            let age = core.age(&popped);
+            if recipients.is_empty() {
+                core.counters.unaddressed.add(1);
+            }
+            for name in recipients.iter() {
+                match ChannelName::new(name) {
+                    Ok(name) => core.local.arrive(&name, message.clone(), age),
+                    Err(_) => core.counters.unaddressed.add(1),
+                }
+            }
+        }
+    }
+
+    fn returned(&self, _: Place) -> Vec<(Arc<str>, Popped)> {
+        Vec::new()
+    }
+}
+
+impl Core {
+    /// Opens a mailbox, whose key is read from now on. `ended` is called when it is dropped.
+    pub(super) fn open_mailbox(
+        self: &Arc<Self>,
+        prefix: &str,
+        options: &MailboxOptions,
+        ended: impl FnOnce() + Send + Sync + 'static,
+    ) -> Result<Mailbox> {
+        let channel = self.local.open(prefix, Some(self.own.lane()), options)?;
+        let wanted = self.want_own(&channel.inbox.name);
+        let (core, owned) = (Arc::clone(self), Arc::clone(&channel));
+        Ok(Mailbox::new(channel, move || {
+            drop(wanted);
+            core.leave(&owned.inbox.name, core.local.release(&owned));
+            ended();
+        }))
+    }
+
+    /// Receives on a channel that this process made the name of.
+    pub(super) async fn receive_own(self: &Arc<Self>, name: &ChannelName) -> Result<Message> {
+        if !self.local.is_own(name) {
+            let text = format!(
+                "channel {name} belongs to another process or another layer: receive on names that this layer's \
+                 new_channel made, or on names without a '!'"
+            );
+            return Err(Error::new(ErrorKind::InvalidName, text));
+        }
+        // The key is wanted for as long as somebody waits.
+        let _wanted = self.want_own(name);
+        self.local.receive(name).await
+    }
+
+    /// Has the key of a channel of this process read, at every host: `channels_redis` sends to the wrong one of several.
+    fn want_own(self: &Arc<Self>, name: &ChannelName) -> Wanted {
+        let key = self.keys.messages(name.non_local());
+        self.own.demand.want(&key, self.topology.places_of(&key), |place, changed| {
+            let (core, source) = (Arc::clone(self), Arc::clone(&self.own));
+            self.spawn(Reader { core, source, place, changed, last: String::new() }.run());
+        })
+    }
+}

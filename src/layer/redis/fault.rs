@@ -1,0 +1,51 @@
+//! What the client library's errors mean here.
+
+use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
+
+use crate::{Error, ErrorKind};
+
+/// The error for whoever called a verb: what failed, at which server, and whether anything was done.
+pub(super) fn error(host: &str, fault: RedisError) -> Error {
+    let (kind, text) = match fault.kind() {
+        _ if fault.is_timeout() => (
+            ErrorKind::Timeout,
+            format!("Redis {host} did not answer in time; whether it did what was asked is not known"),
+        ),
+        Kind::Io => {
+            let text = format!(
+                "the connection to Redis {host} was lost before the answer: {fault}; whether it did what was asked is not known"
+            );
+            (ErrorKind::Disconnected, text)
+        }
+        Kind::Server(ServerErrorKind::ReadOnly) => {
+            let text = format!("Redis {host} is a read-only replica: name its master, or sentinels that know it");
+            (ErrorKind::Unavailable, text)
+        }
+        _ if is_out_of_memory(&fault) => {
+            let text = format!("Redis {host} is out of memory: raise its maxmemory, or find out who fills it");
+            (ErrorKind::Unavailable, text)
+        }
+        Kind::Server(ServerErrorKind::NoPerm) => {
+            (ErrorKind::Config, format!("Redis {host} does not let this user do it: {fault}"))
+        }
+        _ => (ErrorKind::Io, format!("Redis {host} answered with an error: {fault}")),
+    };
+    Error::new(kind, text).with_source(fault)
+}
+
+/// The error where a server was not reached at all, so that nothing was done.
+pub(super) fn unreachable(host: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("Redis {host} is out of reach, nothing was done: {reason}"))
+}
+
+/// Whether the server that answered is not the one to ask any more.
+pub(super) fn is_demoted(fault: &RedisError) -> bool {
+    matches!(
+        fault.kind(),
+        Kind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+    )
+}
+
+fn is_out_of_memory(fault: &RedisError) -> bool {
+    fault.code() == Some("OOM")
+}

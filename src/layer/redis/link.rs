@@ -1,0 +1,221 @@
+//! The connection that commands to one server go through, kept up by a task of its own.
+//!
+//! What must stay true: the supervisor runs until the link is dropped, and is always either connecting, waiting to, or
+//! watching a connection that it will give up once the server has been silent for [`SILENCE`]. So a link is never deaf
+//! for good, whatever the network does.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{PushInfo, PushKind};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::backoff::Backoff;
+use super::connect::{self, OnPush, Opened, Refusal};
+use super::fault;
+use super::host::Target;
+use crate::{Error, Result};
+
+/// How often a connection is asked for a sign of life.
+const PING: Duration = Duration::from_secs(2);
+
+/// How long the server may take to give one, before the connection is given up.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// The link to one server. Cloning gives another handle; the last one that is dropped ends it.
+#[derive(Clone)]
+pub(super) struct Link(Arc<Inner>);
+
+struct Inner {
+    host: Arc<str>,
+    state: watch::Receiver<State>,
+    suspect: Arc<Notify>,
+    patience: Duration,
+    supervisor: AbortHandle,
+}
+
+/// Where a link is.
+#[derive(Clone)]
+pub(super) enum State {
+    /// There is no connection, and why, once that is known.
+    Down(Option<Refusal>),
+    /// The connection, and the how many-th it is.
+    Up(Opened, u64),
+}
+
+impl Link {
+    /// Begins to connect. `patience` is how long a verb waits for the server; `push` gets what the server sends without
+    /// being asked.
+    pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
+        let (sender, state) = watch::channel(State::Down(None));
+        let host: Arc<str> = host.into();
+        let suspect = Arc::new(Notify::new());
+        let supervisor = Supervisor {
+            host: Arc::clone(&host),
+            target,
+            state: sender,
+            suspect: Arc::clone(&suspect),
+            patience,
+            push,
+        };
+        let supervisor = runtime.spawn(supervisor.run()).abort_handle();
+        Self(Arc::new(Inner { host, state, suspect, patience, supervisor }))
+    }
+
+    pub(super) fn host(&self) -> &Arc<str> {
+        &self.0.host
+    }
+
+    /// Follows where the link is.
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.0.state.clone()
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn now(&self) -> Option<Opened> {
+        match &*self.0.state.borrow() {
+            State::Up(opened, _) => Some(opened.clone()),
+            State::Down(_) => None,
+        }
+    }
+
+    /// Waits for a connection.
+    pub(super) async fn up(&self) -> Opened {
+        let mut state = self.watch();
+        loop {
+            if let State::Up(opened, _) = &*state.borrow_and_update() {
+                return opened.clone();
+            }
+            if state.changed().await.is_err() {
+                // The supervisor lives as long as this handle does.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits until a connection was made once, or was refused in a way that waiting does not mend.
+    pub(super) async fn settled(&self) -> Result<()> {
+        let mut state = self.watch();
+        let settled = async {
+            let settled = state.wait_for(|state| match state {
+                State::Up(..) => true,
+                State::Down(refusal) => refusal.as_ref().is_some_and(|refusal| refusal.lasting),
+            });
+            settled.await.is_ok_and(|state| matches!(*state, State::Up(..)))
+        };
+        match timeout(self.0.patience, settled).await {
+            Ok(true) => Ok(()),
+            _ => Err(self.unreachable()),
+        }
+    }
+
+    /// The error where there is no connection.
+    pub(super) fn unreachable(&self) -> Error {
+        let reason = match &*self.0.state.borrow() {
+            State::Down(Some(refusal)) => Arc::clone(&refusal.reason),
+            _ => "no connection yet".into(),
+        };
+        fault::unreachable(&self.0.host, &reason)
+    }
+
+    /// Has the connection looked after at once.
+    pub(super) fn suspect(&self) {
+        self.0.suspect.notify_one();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.0.host)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+    }
+}
+
+/// The task that keeps a link up.
+struct Supervisor {
+    host: Arc<str>,
+    target: Target,
+    state: watch::Sender<State>,
+    /// Somebody has reason to think that the connection, or the server, is not what it should be.
+    suspect: Arc<Notify>,
+    patience: Duration,
+    push: Option<OnPush>,
+}
+
+impl Supervisor {
+    async fn run(self) {
+        let (mut made, mut backoff) = (0, Backoff::default());
+        loop {
+            let refusal = match self.connect().await {
+                Ok((opened, ended)) => {
+                    made += 1;
+                    backoff = Backoff::default();
+                    self.state.send_replace(State::Up(opened.clone(), made));
+                    let reason = self.keep(opened, &ended).await;
+                    tracing::warn!(host = %self.host, %reason, "the connection to Redis has ended; connecting again");
+                    Refusal { reason, lasting: false }
+                }
+                Err(refusal) => {
+                    self.tell(&refusal);
+                    refusal
+                }
+            };
+            self.state.send_replace(State::Down(Some(refusal)));
+            backoff.wait().await;
+        }
+    }
+
+    async fn connect(&self) -> Result<(Opened, Arc<Notify>), Refusal> {
+        let info = connect::resolve(&self.target).await?;
+        let ended = Arc::new(Notify::new());
+        let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
+        Ok((opened, ended))
+    }
+
+    /// Logs a refusal, once for each reason of an outage.
+    fn tell(&self, refusal: &Refusal) {
+        let known = matches!(&*self.state.borrow(), State::Down(Some(last)) if last.reason == refusal.reason);
+        if !known {
+            tracing::warn!(host = %self.host, reason = %refusal.reason, "Redis is out of reach; trying again");
+        }
+    }
+
+    /// Watches a connection, until it has to be given up; returns why.
+    async fn keep(&self, mut opened: Opened, ended: &Notify) -> Arc<str> {
+        loop {
+            tokio::select! {
+                () = ended.notified() => return "the server hung up".into(),
+                () = self.suspect.notified() => {}
+                () = tokio::time::sleep(PING) => {}
+            }
+            let sign = timeout(SILENCE, connect::is_alive(&mut opened.connection));
+            tokio::select! {
+                () = ended.notified() => return "the server hung up".into(),
+                sign = sign => match sign {
+                    Ok(Ok(())) => {}
+                    Ok(Err(reason)) => return reason,
+                    Err(_) => return format!("the server was silent for {SILENCE:?}").into(),
+                }
+            }
+        }
+    }
+}
+
+/// Notifies when a connection has ended, and passes everything else on.
+pub(super) fn on_end(ended: &Arc<Notify>, push: Option<OnPush>) -> OnPush {
+    let ended = Arc::clone(ended);
+    Arc::new(move |info: PushInfo| match (&info.kind, &push) {
+        (PushKind::Disconnection, _) => ended.notify_one(),
+        (_, Some(push)) => push(info),
+        (_, None) => {}
+    })
+}

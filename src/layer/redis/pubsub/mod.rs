@@ -1,0 +1,377 @@
+//! The layer in the layout of `channels_redis.pubsub.RedisPubSubChannelLayer`: messages are published, and those that
+//! nobody is subscribed to are lost.
+//!
+//! What arrives goes to the channels of this process, where groups are too: Redis carries one message to each process
+//! that has members. `topics.rs` says what is subscribed to, `kept.rs` for how long where nobody owns the channel.
+
+mod kept;
+mod topics;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::{PushInfo, PushKind, Value, cmd};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::config::RedisConfig;
+use super::link::State;
+use super::stats::{Counters, RedisStats};
+use super::topology::{Place, Topology};
+use super::wire::codec::{Codec, Layout};
+use super::wire::keys::Keys;
+use crate::layer::events::EventSender;
+use crate::layer::local::Registry;
+use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
+use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
+use kept::Kept;
+use topics::{Subscription, Topics};
+
+/// The layer that shares its messages with `channels_redis.pubsub.RedisPubSubChannelLayer` of Django.
+///
+/// Cloning gives another handle to the same layer. When the last handle and the last mailbox are gone its connections
+/// end.
+#[derive(Clone, Debug)]
+pub struct RedisPubSubLayer(Arc<Guard>);
+
+/// Ends the tasks of a layer when nobody can use it any more: they hold the rest of it.
+#[derive(Debug)]
+struct Guard(Arc<PubSub>);
+
+/// What the layer consists of.
+#[derive(Debug)]
+struct PubSub {
+    local: Arc<Registry>,
+    keys: Keys,
+    codec: Codec,
+    topology: Topology,
+    topics: HashMap<Place, Arc<Topics>>,
+    /// The subscriptions of groups that have members here. Its lock is held while either changes.
+    groups: Mutex<HashMap<GroupName, Subscription>>,
+    kept: Kept,
+    counters: Counters,
+    events: EventSender,
+    runtime: Handle,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl RedisPubSubLayer {
+    /// A layer that connects in the background, and goes on trying for as long as it lives. Must be called inside a
+    /// tokio runtime, whose tasks it uses as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`]: no tokio runtime, no hosts, or settings that contradict each other.
+    pub fn new(config: RedisConfig) -> Result<Self> {
+        PubSub::new(config).map(|layer| Self(Arc::new(Guard(layer))))
+    }
+
+    /// A layer that has reached every server once.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and [`ErrorKind::Unavailable`] with the reason where a server was not reached in
+    /// [`RedisConfig::timeout`], or refuses this program for good: a wrong password, a version before 6.0, a replica.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves no layer behind.
+    pub async fn connect(config: RedisConfig) -> Result<Self> {
+        let layer = Self::new(config)?;
+        layer.inner().topology.settled().await?;
+        Ok(layer)
+    }
+
+    /// What the layer holds in this process and what it has dropped, since it was made.
+    pub fn stats(&self) -> RedisStats {
+        let inner = self.inner();
+        inner.counters.read(inner.local.stats())
+    }
+
+    fn inner(&self) -> &Arc<PubSub> {
+        &self.0.0
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl PubSub {
+    fn new(config: RedisConfig) -> Result<Arc<Self>> {
+        let runtime = Handle::try_current().map_err(|_| {
+            Error::new(
+                ErrorKind::Config,
+                "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
+            )
+        })?;
+        let topology = Topology::new(&config, &runtime)?;
+        let layer = Arc::new(Self {
+            local: Arc::new(Registry::new(config.local())),
+            keys: Keys::new(&config.prefix),
+            codec: Codec::new(&config, Layout::PubSub)?,
+            topics: topology.places().map(|place| (place, Topics::new())).collect(),
+            topology,
+            groups: Mutex::default(),
+            kept: Kept::default(),
+            counters: Counters::default(),
+            events: EventSender::new(),
+            runtime,
+            tasks: Mutex::default(),
+        });
+        layer.spawn(Arc::clone(&layer).run_sweep());
+        for place in layer.topology.places() {
+            layer.spawn(Arc::clone(&layer).run_listener(place));
+        }
+        Ok(layer)
+    }
+
+    /// Runs something until the layer ends.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn_on(task, &self.runtime);
+    }
+
+    fn end(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// Listens at a place.
+    async fn run_listener(self: Arc<Self>, place: Place) {
+        let listener = Arc::downgrade(&self);
+        let push = Arc::new(move |push: PushInfo| {
+            if let Some(layer) = listener.upgrade() {
+                layer.hear(push);
+            }
+        });
+        let link = self.topology.listener(place, push, &self.runtime);
+        let restored = || {
+            self.counters.reconnects.add(1);
+            tracing::info!(host = %link.host(), "Redis is in reach again, and every subscription is restored");
+            self.events.send(LayerEvent::Reconnected { host: link.host().clone(), after: Duration::ZERO });
+        };
+        tokio::join!(self.topics[&place].run(&link, restored), self.tell_ends(link.watch(), link.host().clone()));
+    }
+
+    /// Tells the application of connections that have ended.
+    async fn tell_ends(&self, mut state: tokio::sync::watch::Receiver<State>, host: Arc<str>) {
+        let mut up = false;
+        while state.changed().await.is_ok() {
+            let now = state.borrow_and_update().clone();
+            if let (State::Down(Some(refusal)), true) = (&now, up) {
+                let reason = Arc::clone(&refusal.reason);
+                self.events.send(LayerEvent::Disconnected { host: Arc::clone(&host), reason });
+            }
+            up = matches!(now, State::Up(..));
+        }
+    }
+
+    /// Takes what a server published. Runs where the connection is read, so nothing here waits.
+    fn hear(&self, push: PushInfo) {
+        if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
+            return;
+        }
+        let Ok([Value::BulkString(topic), Value::BulkString(payload)]) = <[Value; 2]>::try_from(push.data) else {
+            return;
+        };
+        let Ok(topic) = String::from_utf8(topic) else { return };
+        match self.codec.decode(payload.into(), now()) {
+            Ok((message, _)) => self.hand_out(&topic, message),
+            Err(e) => {
+                self.counters.undecodable.add(1);
+                tracing::warn!(error = %e, "a message from Redis could not be read, and is dropped");
+            }
+        }
+    }
+
+    fn hand_out(&self, topic: &str, message: Message) {
+        if let Some(group) = self.keys.group_of_topic(topic).and_then(|group| GroupName::new(group).ok()) {
+            // Only a layer that was closed refuses.
+            let _ = self.local.group_send(&group, &message);
+        } else if let Ok(name) = ChannelName::new(topic) {
+            self.local.arrive(&name, message, Duration::ZERO);
+        }
+    }
+
+    /// Subscribes to a topic and waits until the server has confirmed it.
+    async fn subscribe(&self, topic: &str) -> Result<Subscription> {
+        let place = self.topology.place(topic, topic);
+        let subscription = self.topics[&place].want(topic);
+        self.confirmed(place, &subscription).await?;
+        Ok(subscription)
+    }
+
+    async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
+        subscription.confirmed(self.topology.link(place).host(), self.topology.patience()).await
+    }
+
+    async fn publish(&self, topic: &str, message: &Message) -> Result<u64> {
+        self.local.check_open()?;
+        self.local.check_size(message)?;
+        let payload = self.codec.encode(message, None, now())?;
+        let place = self.topology.place(topic, topic);
+        self.topology.query(place, cmd("PUBLISH").arg(topic).arg(payload)).await
+    }
+
+    async fn open_mailbox(
+        self: &Arc<Self>,
+        prefix: &str,
+        options: &MailboxOptions,
+        alive: Arc<Guard>,
+    ) -> Result<Mailbox> {
+        let channel = self.local.open(prefix, None, options)?;
+        let (layer, owned) = (Arc::clone(self), Arc::clone(&channel));
+        let topic = owned.inbox.name.as_str();
+        let place = self.topology.place(topic, topic);
+        let subscription = Arc::new(self.topics[&place].want(topic));
+        let wanted = Arc::clone(&subscription);
+        // From here on dropping gives everything back.
+        let mailbox = Mailbox::new(channel, move || {
+            drop((wanted, alive));
+            for group in layer.local.release(&owned) {
+                layer.prune(&mut layer.groups(), &group);
+            }
+        });
+        self.confirmed(place, &subscription).await?;
+        Ok(mailbox)
+    }
+
+    async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.local.check_open()?;
+        if channel.is_local() && !self.local.is_own(channel) {
+            let text = format!(
+                "channel {channel} is not of this process, and with pub/sub only its own can be added to groups: add it \
+                 in the process that receives on it, or use the layout of the core layer"
+            );
+            return Err(Error::new(ErrorKind::InvalidName, text));
+        }
+        if !self.local.is_mailbox(channel) {
+            self.keep(channel).await?;
+        }
+        let subscription = self.subscribe(&self.keys.group_topic(group)).await?;
+        let mut groups = self.groups();
+        self.local.group_add(group, channel)?;
+        if !self.local.is_mailbox(channel) {
+            self.kept.extend(channel, self.local.settings().group_expiry);
+        }
+        groups.entry(group.clone()).or_insert(subscription);
+        Ok(())
+    }
+
+    fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        let mut groups = self.groups();
+        self.local.group_discard(group, channel)?;
+        self.prune(&mut groups, group);
+        Ok(())
+    }
+
+    /// Ends the subscription of a group that has no members here any more.
+    fn prune(&self, groups: &mut HashMap<GroupName, Subscription>, group: &GroupName) {
+        if !self.local.has_group(group) {
+            groups.remove(group);
+        }
+    }
+
+    fn groups(&self) -> MutexGuard<'_, HashMap<GroupName, Subscription>> {
+        // Nothing under the lock panics half-way.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush(&self) -> Result<()> {
+        let mut groups = self.groups();
+        self.local.flush()?;
+        groups.clear();
+        drop(groups);
+        self.events.send(LayerEvent::Flushed);
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.local.close();
+        self.end();
+        self.groups().clear();
+        self.kept.clear();
+        self.events.close();
+    }
+}
+
+/// The time since 1970.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+impl ChannelLayer for RedisPubSubLayer {
+    async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
+        let inner = self.inner();
+        if inner.publish(channel.as_str(), &message).await? == 0 {
+            inner.counters.no_subscriber.add(1);
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, channel: &ChannelName) -> Result<Message> {
+        self.inner().receive(channel).await
+    }
+
+    async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+        let inner = self.inner();
+        let name = inner.local.new_channel(prefix)?;
+        inner.keep(&name).await?;
+        Ok(name)
+    }
+
+    async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
+        self.inner().open_mailbox(prefix, &options, Arc::clone(&self.0)).await
+    }
+
+    async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.inner().group_add(group, channel).await
+    }
+
+    async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.inner().group_discard(group, channel)
+    }
+
+    async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
+        let inner = self.inner();
+        inner.publish(&inner.keys.group_topic(group), &message).await.map(drop)
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.inner().flush()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner().close();
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let (inner, settings) = (self.inner(), self.inner().local.settings());
+        Capabilities {
+            reach: Reach::Processes,
+            keeps_messages: false,
+            refuses_when_full: false,
+            mailboxes_refuse: false,
+            work_queues: false,
+            foreign_members: false,
+            ordered_ways: inner.topology.places().count() == 1,
+            total_order: false,
+            expiry: settings.expiry,
+            group_expiry: settings.group_expiry,
+            max_message_size: settings.max_message_size,
+            ..Capabilities::new("redis-pubsub")
+        }
+    }
+
+    fn events(&self) -> LayerEvents {
+        self.inner().events.listen()
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}

@@ -1,0 +1,111 @@
+//! The slots of Redis Cluster, and names that fall in a wanted one.
+
+/// How many slots a cluster has.
+const SLOTS: u16 = 16_384;
+
+/// How many digits the part of a name has that is searched for.
+const DIGITS: usize = 16;
+
+/// How many of these digits are tried in order. The others are random, so that no two searches find the same.
+const TRIED: u32 = 4;
+
+/// How often the random digits are drawn anew for one find. One slot of all is found in one draw with a chance of
+/// nearly 98 %, so this many draws fail for a slot only where none can be found.
+const DRAWS: usize = 64;
+
+/// The remainders of each byte by the polynomial of CRC-16/XMODEM.
+const TABLE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        // Below 256, so it fits.
+        #[expect(clippy::cast_possible_truncation)]
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+fn step(crc: u16, byte: u8) -> u16 {
+    let [high, _] = crc.to_be_bytes();
+    crc << 8 ^ TABLE[usize::from(high ^ byte)]
+}
+
+fn crc16(crc: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(crc, |crc, &byte| step(crc, byte))
+}
+
+/// The slot of a key.
+pub(in crate::layer::redis) fn slot(key: &str) -> u16 {
+    crc16(0, hashed(key).as_bytes()) % SLOTS
+}
+
+/// The part of a key that decides its slot: what the first braces hold, unless that is nothing.
+fn hashed(key: &str) -> &str {
+    tag(key).unwrap_or(key)
+}
+
+fn tag(key: &str) -> Option<&str> {
+    let (_, rest) = key.split_once('{')?;
+    let (tag, _) = rest.split_once('}')?;
+    (!tag.is_empty()).then_some(tag)
+}
+
+/// Finds `count` different strings of 16 hexadecimal digits that, between `before` and `after`, make keys whose slot is
+/// wanted. Finds fewer where too few slots are wanted, and none where `before` holds a tag of an unwanted slot.
+/// `after` holds no brace.
+pub(in crate::layer::redis) fn digits(
+    before: &str,
+    after: &str,
+    count: usize,
+    random: &mut fastrand::Rng,
+    wanted: impl Fn(u16) -> bool,
+) -> Vec<String> {
+    let mut found: Vec<String> = Vec::with_capacity(count);
+    let tagged = tag(before).map(|tag| crc16(0, tag.as_bytes()) % SLOTS);
+    let crc = crc16(0, before.as_bytes());
+    let mut draws = 0;
+    while found.len() < count && draws < DRAWS {
+        draws += 1;
+        let drawn = random.u64(..);
+        let next = match tagged {
+            Some(slot) => wanted(slot).then(|| text(drawn)),
+            None => search(crc, drawn, after.as_bytes(), &wanted),
+        };
+        if let Some(next) = next.filter(|next| !found.contains(next)) {
+            found.push(next);
+            draws = 0;
+        }
+    }
+    found
+}
+
+fn text(number: u64) -> String {
+    format!("{number:0DIGITS$x}")
+}
+
+/// Tries every end of the drawn digits, from theirs on.
+fn search(crc: u16, drawn: u64, after: &[u8], wanted: &impl Fn(u16) -> bool) -> Option<String> {
+    const ENDS: u64 = 16u64.pow(TRIED);
+    let head = drawn / ENDS;
+    let mut digits = text(drawn);
+    let crc = crc16(crc, &digits.as_bytes()[..DIGITS - TRIED as usize]);
+    let ends = (0..ENDS).map(|at| (drawn + at) % ENDS);
+    let end = ends.into_iter().find(|&end| {
+        let crc = (0..TRIED).rev().fold(crc, |crc, place| step(crc, hex(end >> (4 * place))));
+        wanted(crc16(crc, after) % SLOTS)
+    })?;
+    digits = text(head * ENDS + end);
+    Some(digits)
+}
+
+/// The digit of the lowest four bits.
+fn hex(number: u64) -> u8 {
+    b"0123456789abcdef"[usize::from(number.to_le_bytes()[0] & 15)]
+}
