@@ -12,6 +12,7 @@
 //! - `layer` (servers): the `ChannelLayer` specification and the in-memory layer.
 //! - `config` (servers): layers from Django's settings, a TOML file or the environment.
 //! - `gateway` (servers): WebSockets and HTTP in front of a layer.
+//! - `worker` (servers): handlers for the messages of channels, as background tasks.
 //! - `wasm` (browsers, feature `npm`): what the npm package binds to.
 //!
 //! # Features
@@ -44,6 +45,7 @@ cfg_if::cfg_if! {
         pub mod gateway;
         pub mod layer;
         mod nearest;
+        pub mod worker;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hosts against real servers: TLS with its checks, sockets, logins, and settings as a Django project has them.
 #![cfg(not(target_family = "wasm"))]
-#![cfg(feature = "tls")]
+
+use std::time::Duration;
 
 use channel_layers::config::LayersConfig;
 use channel_layers::layer::redis::{Host, RedisConfig, RedisLayer};
@@ -24,7 +25,8 @@ async fn carries(layer: &Layer) {
 
 /// Why no connection comes to be.
 async fn refused(host: Host) -> String {
-    RedisLayer::connect(RedisConfig::new([host])).await.unwrap_err().to_string()
+    let config = RedisConfig::new([host]).with_timeout(Duration::from_secs(2));
+    RedisLayer::connect(config).await.unwrap_err().to_string()
 }
 
 fn url(server: &RedisServer, host: &str, options: &str) -> Host {

@@ -1,11 +1,44 @@
-//! The conformance suite over the Redis layers, each case on a server of its own.
+//! The conformance suite over the Redis layers, each case on servers of its own.
 #![cfg(not(target_family = "wasm"))]
 
+use std::future::Future;
+use std::sync::Mutex;
+
+use channel_layers::Result;
+use channel_layers::layer::ChannelLayer;
 use channel_layers::layer::conformance::{Factory, Settings};
 use channel_layers::layer::redis::{Host, RedisConfig, RedisLayer, RedisPubSubLayer};
 use rig::RedisServer;
 
-/// The settings of a case for a server.
+/// A layer over Redis.
+trait Redis: ChannelLayer + Clone {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send;
+}
+
+impl Redis for RedisLayer {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
+        Self::connect(config)
+    }
+}
+
+impl Redis for RedisPubSubLayer {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
+        Self::connect(config)
+    }
+}
+
+/// Makes layers, each over so many new servers, which end with the case.
+struct Over<L> {
+    servers: usize,
+    /// What was made: the settings of the last layer are those of its peer.
+    made: Mutex<Vec<(RedisConfig, Vec<RedisServer>)>>,
+    kind: std::marker::PhantomData<fn() -> L>,
+}
+
+fn over<L>(servers: usize) -> Over<L> {
+    Over { servers, made: Mutex::default(), kind: std::marker::PhantomData }
+}
+
 fn config(servers: &[RedisServer], settings: Settings) -> RedisConfig {
     let hosts = servers.iter().map(|server| Host::url(&server.url()).unwrap());
     let config = RedisConfig::new(hosts)
@@ -16,46 +49,34 @@ fn config(servers: &[RedisServer], settings: Settings) -> RedisConfig {
     patterns.fold(config, |config, (pattern, capacity)| config.with_channel_capacity(pattern, capacity))
 }
 
-struct Core(usize);
+impl<L: Redis> Factory for Over<L> {
+    type Layer = L;
 
-impl Factory for Core {
-    type Layer = RedisLayer;
-
-    async fn layer(&self, settings: Settings) -> RedisLayer {
+    async fn layer(&self, settings: Settings) -> L {
         let mut servers = Vec::new();
-        for _ in 0..self.0 {
+        for _ in 0..self.servers {
             servers.push(RedisServer::start().await);
         }
-        let layer = RedisLayer::connect(config(&servers, settings)).await.unwrap();
-        std::mem::forget(servers);
-        layer
+        let config = config(&servers, settings);
+        self.made.lock().unwrap().push((config.clone(), servers));
+        L::open(config).await.unwrap()
     }
 
-    fn held(&self, _: &RedisLayer) -> Option<usize> {
+    async fn peer(&self, _: &L) -> Option<L> {
+        let config = self.made.lock().unwrap().last()?.0.clone();
+        Some(L::open(config).await.unwrap())
+    }
+
+    fn held(&self, _: &L) -> Option<usize> {
         None
+    }
+
+    fn rounds(&self) -> usize {
+        50
     }
 }
 
-channel_layers::conformance!(core, Core(1), ());
-
-struct PubSub(usize);
-
-impl Factory for PubSub {
-    type Layer = RedisPubSubLayer;
-
-    async fn layer(&self, settings: Settings) -> RedisPubSubLayer {
-        let mut servers = Vec::new();
-        for _ in 0..self.0 {
-            servers.push(RedisServer::start().await);
-        }
-        let layer = RedisPubSubLayer::connect(config(&servers, settings)).await.unwrap();
-        std::mem::forget(servers);
-        layer
-    }
-
-    fn held(&self, _: &RedisPubSubLayer) -> Option<usize> {
-        None
-    }
-}
-
-channel_layers::conformance!(pubsub, PubSub(1), ());
+channel_layers::conformance!(core, over::<RedisLayer>(1), ());
+channel_layers::conformance!(core_on_three_hosts, over::<RedisLayer>(3), ());
+channel_layers::conformance!(pubsub, over::<RedisPubSubLayer>(1), ());
+channel_layers::conformance!(pubsub_on_three_hosts, over::<RedisPubSubLayer>(3), ());

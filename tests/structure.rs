@@ -14,17 +14,18 @@ const FUNCTION_LINES: usize = 60;
 const TARGET_SPLITS: [&str; 2] = ["src/lib.rs", "src/client/platform/mod.rs"];
 
 /// What each part may import of the others, beside itself and the common ground (`error`, `queue`).
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("src/protocol", &[]),
     ("src/client", &["protocol"]),
     ("src/wasm", &["client", "protocol"]),
     ("src/layer", &["protocol"]),
     ("src/gateway", &["layer", "protocol"]),
     ("src/config", &["layer", "protocol"]),
-    ("src/bin", &["protocol", "client", "layer", "gateway", "config"]),
+    ("src/worker", &["layer", "protocol"]),
+    ("src/bin", &["protocol", "client", "layer", "gateway", "config", "worker"]),
 ];
 
-const PARTS: [&str; 6] = ["protocol", "client", "wasm", "layer", "gateway", "config"];
+const PARTS: [&str; 7] = ["protocol", "client", "wasm", "layer", "gateway", "config", "worker"];
 
 struct Source {
     path: String,

@@ -174,7 +174,7 @@ codes! {
         INSUFFICIENT_STATE = 2500, "insufficient_state";
         /// The membership ran out.
         EXPIRED = 2501, "expired";
-        /// The channel layer lost its server and came back; messages may be missing.
+        /// The channel layer lost its server and came back, or was emptied; messages may be missing.
         LAYER_RECONNECTED = 2502, "layer_reconnected";
     }
 }

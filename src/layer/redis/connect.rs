@@ -50,11 +50,8 @@ pub(super) struct Refusal {
 /// bound, since what such a command takes off a queue after its time would be lost.
 pub(super) async fn open(info: &ConnectionInfo, answers: Option<Duration>, push: OnPush) -> Result<Opened, Refusal> {
     let attempt = async {
-        let mut connection = match dial(info.clone(), answers, &push).await {
-            Err(e) if speaks_only_resp2(&e) => {
-                let older = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-                dial(info.clone().set_redis_settings(older), answers, &push).await
-            }
+        let mut connection = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
+            Err(e) if e.kind() == Kind::RESP3NotSupported => dial(info, ProtocolVersion::RESP2, answers, &push).await,
             dialled => dialled,
         }
         .map_err(|e| Refusal { lasting: is_lasting(&e), reason: e.to_string().into() })?;
@@ -68,22 +65,25 @@ pub(super) async fn open(info: &ConnectionInfo, answers: Option<Duration>, push:
     }
 }
 
+/// Opens a connection. Only one that speaks RESP3 says when it has ended, and can be subscribed.
 async fn dial(
-    info: ConnectionInfo,
+    info: &ConnectionInfo,
+    protocol: ProtocolVersion,
     answers: Option<Duration>,
     push: &OnPush,
 ) -> Result<MultiplexedConnection, RedisError> {
-    let push = Arc::clone(push);
     let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ATTEMPT))
         .set_response_timeout(answers)
         .set_pipeline_buffer_size(PIPELINE);
-    if info.redis_settings().protocol() != ProtocolVersion::RESP2 {
+    if protocol == ProtocolVersion::RESP3 {
+        let push = Arc::clone(push);
         config = config.set_push_sender(move |info| {
             push(info);
             Ok::<(), std::convert::Infallible>(())
         });
     }
+    let info = info.clone().set_redis_settings(info.redis_settings().clone().set_protocol(protocol));
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
@@ -131,10 +131,6 @@ impl Version {
         let mut parts = text.split('.').map(|part| part.parse().ok());
         Some(Self(parts.next()??, parts.next()??))
     }
-}
-
-fn speaks_only_resp2(fault: &RedisError) -> bool {
-    fault.kind() == Kind::RESP3NotSupported
 }
 
 fn is_lasting(fault: &RedisError) -> bool {

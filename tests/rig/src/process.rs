@@ -2,25 +2,28 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running child, killed when dropped. What it prints goes to a file, for the message of a panic.
 pub(crate) struct Process {
     child: Child,
-    /// Kills the child when the test's process ends without dropping anything: its input closes then.
+    /// Cleans up when the test's process ends without dropping anything: its input closes then.
     watcher: Child,
     output: PathBuf,
 }
 
 impl Process {
-    pub(crate) fn spawn(command: &mut Command, output: PathBuf) -> Self {
+    /// Starts it. The folder is its own, and goes with it if the test's process is killed.
+    pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
+        let output = folder.join("log");
         let log = File::create(&output).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
-        let kill = format!("read -r line; kill -9 {}", child.id());
+        let clean_up = format!("read -r line; kill -9 {}; rm -rf \"$1\"", child.id());
         let watcher = Command::new("sh")
-            .args(["-c", &kill])
+            .args(["-c", &clean_up, "sh"])
+            .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -257,6 +257,8 @@ impl ChannelLayer for RedisLayer {
         Capabilities {
             reach: Reach::Processes,
             shared_capacity: true,
+            mailboxes_refuse: false,
+            ordered_general: self.core().topology.places().count() == 1,
             total_order: false,
             expiry: settings.expiry,
             group_expiry: settings.group_expiry,

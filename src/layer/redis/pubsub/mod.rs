@@ -347,10 +347,15 @@ impl ChannelLayer for RedisPubSubLayer {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let settings = self.inner().local.settings();
+        let (inner, settings) = (self.inner(), self.inner().local.settings());
         Capabilities {
             reach: Reach::Processes,
             keeps_messages: false,
+            refuses_when_full: false,
+            mailboxes_refuse: false,
+            work_queues: false,
+            foreign_members: false,
+            ordered_ways: inner.topology.places().count() == 1,
             total_order: false,
             expiry: settings.expiry,
             group_expiry: settings.group_expiry,

@@ -4,7 +4,7 @@
 //! `channels_redis` itself has made, fix every byte.
 
 pub(super) mod codec;
-mod envelope;
+pub(super) mod envelope;
 mod fernet;
 mod json;
 pub(super) mod keys;

@@ -83,7 +83,7 @@ impl RedisCluster {
             node.ok(&["CLUSTER", "REPLICATE", &self.ids[at - MASTERS]]).await;
         }
         for node in &self.nodes[MASTERS..] {
-            until!("a replica is in step", node.info().await["role"] == "slave" && in_step(node).await);
+            until!("a replica is in step", node.in_step().await);
         }
     }
 
@@ -136,7 +136,7 @@ impl RedisCluster {
     /// Makes a replica the master in an orderly way, and waits until all nodes know.
     pub async fn failover(&self, replica: usize) {
         self.nodes[replica].ok(&["CLUSTER", "FAILOVER"]).await;
-        until!("the replica is a master", self.nodes[replica].info().await["role"] == "master");
+        until!("the replica is a master", self.nodes[replica].is_master().await);
         self.settled().await;
     }
 
@@ -173,10 +173,6 @@ impl RedisCluster {
         }
         self.settled().await;
     }
-}
-
-async fn in_step(replica: &RedisServer) -> bool {
-    replica.info().await.get("master_link_status").is_some_and(|status| status == "up")
 }
 
 /// The first slot of each range and the port of its master, in order.

@@ -35,10 +35,7 @@ impl Sentinels {
         let replica = server.start().await;
         let port = master.port().to_string();
         replica.ok(&["REPLICAOF", "127.0.0.1", &port]).await;
-        until!(
-            "the replica is in step",
-            async { replica.info().await.get("master_link_status").is_some_and(|status| status == "up") }.await
-        );
+        until!("the replica is in step", replica.in_step().await);
         let sentinel = sentinel.sentinel();
         let mut sentinels = Vec::new();
         for _ in 0..3 {
@@ -112,7 +109,7 @@ impl Sentinels {
     pub async fn promoted(&mut self) {
         let next = 1 - self.master;
         let server = &self.servers[next];
-        until!("the replica is the master", server.info().await["role"] == "master");
+        until!("the replica is the master", server.is_master().await);
         let port = server.port().to_string();
         for sentinel in &self.sentinels {
             until!(

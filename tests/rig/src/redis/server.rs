@@ -185,6 +185,18 @@ impl RedisServer {
         fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
+    /// Whether it says of itself that it is a master. A sentinel closes the rig's connections, too, when it changes what a
+    /// server is; so no answer is a no.
+    pub(crate) async fn is_master(&self) -> bool {
+        matches!(self.try_command(&["ROLE"]).await, Ok(Reply::List(role)) if role[0].text() == "master")
+    }
+
+    /// Whether it is a replica that has the data of its master.
+    pub(crate) async fn in_step(&self) -> bool {
+        matches!(self.try_command(&["ROLE"]).await, Ok(Reply::List(role))
+            if role[0].text() == "slave" && role[3].text() == "connected")
+    }
+
     /// What it has logged since it started.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::output).unwrap_or_default()
@@ -232,7 +244,7 @@ impl RedisServer {
         // A socket that a killed server left behind would be refused, and is not the new one.
         let _ = fs::remove_file(self.socket());
         let mut command = self.command_line();
-        let mut process = Process::spawn(&mut command, self.folder.path().join("log"));
+        let mut process = Process::spawn(&mut command, self.folder.path());
         let mut ended = false;
         until!(
             "redis-server answers",

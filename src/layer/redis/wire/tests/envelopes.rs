@@ -69,3 +69,43 @@ fn an_entry_is_taken_out_wherever_it_stands() {
     assert_eq!(read(twice), (r#"{"n":1}"#.into(), vec!["b".into()]));
     assert_eq!(read(r#"{"__asgi_channel__":"a"}"#), ("{}".into(), vec!["a".into()]));
 }
+
+fn entries(count: usize) -> Message {
+    let entries: Vec<_> = (0..count).map(|n| format!("\"{n:x}\":{n}")).collect();
+    Message::from_json(format!("{{{}}}", entries.join(","))).unwrap()
+}
+
+#[test]
+fn headers_grow_and_shrink_with_the_entry() {
+    let codec = core(&RedisConfig::default().with_random_prefix_length(0));
+    for (count, header) in [
+        (0, &[0x81][..]),
+        (14, &[0x8f]),
+        (15, &[0xde, 0, 16]),
+        (16, &[0xde, 0, 17]),
+        (65_534, &[0xde, 0xff, 0xff]),
+        (65_535, &[0xdf, 0, 1, 0, 0]),
+    ] {
+        let sent = entries(count);
+        let bytes = codec.encode(&sent, Some(To::Channel("a!b")), NOW).unwrap();
+        assert!(bytes.starts_with(header), "{count} entries");
+        let (message, recipients) = codec.decode(bytes.into(), NOW).unwrap();
+        assert_eq!(message.json(), sent.json(), "{count} entries");
+        assert_eq!(recipients.iter().collect::<Vec<_>>(), ["a!b"]);
+    }
+}
+
+#[test]
+fn a_message_stays_where_it_came_unless_its_recipients_are_the_larger_part() {
+    let codec = core(&RedisConfig::default());
+    let sent = entries(10);
+    for (count, stays) in [(1, true), (100, false)] {
+        let names = vec!["a!b"; count];
+        let bytes = codec.encode(&sent, Some(To::Members(&names)), NOW).unwrap();
+        let place = bytes.as_ptr_range();
+        let (message, recipients) = codec.decode(bytes.into(), NOW).unwrap();
+        assert_eq!(message, sent);
+        assert_eq!(recipients.len(), count);
+        assert_eq!(place.contains(&message.msgpack().as_ptr()), stays, "{count} recipients");
+    }
+}

@@ -1,4 +1,7 @@
-//! Django's side: a Python process that holds real layers of channels_redis and does what it is told.
+//! Django's side: a Python process that holds real layers of channels_redis and does what it is told, and the project
+//! of examples/django.
+
+mod site;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,6 +20,8 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::{PATIENCE, within};
+
+pub use site::Site;
 
 /// Bytes in a message, as the driver's JSON spells them.
 pub fn bytes(bytes: &[u8]) -> Value {
