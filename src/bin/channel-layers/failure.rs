@@ -48,6 +48,16 @@ impl Failure {
         }
     }
 
+    /// What the library says, about a channel layer.
+    pub(crate) fn of_layer(error: &Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Unavailable | ErrorKind::Io => Kind::Unreachable,
+            ErrorKind::InvalidName | ErrorKind::InvalidMessage | ErrorKind::Config => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        Self { kind, text: error.to_string() }
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.kind as u8)
     }

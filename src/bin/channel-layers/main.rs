@@ -5,6 +5,7 @@
 
 mod demo_page;
 mod failure;
+mod layer;
 mod listen;
 mod post;
 mod send;
@@ -22,9 +23,9 @@ use failure::Failure;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the gateway refused, or something failed
+  1  the gateway or the channel layer refused, or something failed
   2  the command line, a name, a message or an address is wrong
-  3  the gateway could not be reached, or did not answer in time
+  3  the gateway or a Redis could not be reached, or did not answer in time
 
 RUST_LOG sets what is logged to standard error, such as `info` or `channel_layers=debug`.";
 

@@ -3,23 +3,37 @@
 use std::io::Read;
 
 use channel_layers::client::{Client, ClientConfig};
+use channel_layers::layer::{ChannelLayer, Layer};
 use channel_layers::{ChannelName, GroupName, Message};
 
 use crate::failure::Failure;
+use crate::layer::{Direct, LayerArgs};
 use crate::post::post;
 
 /// Where to send, shared by both commands.
 #[derive(Debug, clap::Args)]
-struct Gateway {
+struct Destination {
     /// The gateway: http://HOST:PORT to post the message, or ws://HOST:PORT/ws to send it as a client does.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", conflicts_with = "layer")]
     to: String,
+
+    #[command(flatten)]
+    layer: LayerArgs,
 }
+
+const GROUP_SEND_EXAMPLES: &str = r#"Examples, through a gateway and straight into the Redis that it shares with Django:
+  channel-layers group-send chat.lobby '{"type": "chat.message", "text": "hello"}'
+  channel-layers group-send --backend redis --redis-url redis://localhost:6379/1 chat.lobby '{"type": "chat.message"}'"#;
+
+const SEND_EXAMPLES: &str = r#"Examples, through a gateway and straight into the Redis that it shares with Django:
+  channel-layers send thumbnails-generate '{"type": "generate", "id": 7}'
+  channel-layers send --backend redis --redis-url redis://localhost:6379/1 thumbnails-generate '{"type": "generate"}'"#;
 
 /// Send a message to every member of a group.
 ///
-/// Example: channel-layers group-send chat.lobby '{"type": "chat.message", "text": "hello"}'
+/// Through a gateway, or with --backend or --redis-url through a channel layer itself.
 #[derive(Debug, clap::Args)]
+#[command(after_help = GROUP_SEND_EXAMPLES)]
 pub(crate) struct GroupSend {
     /// The group's name.
     group: String,
@@ -27,11 +41,14 @@ pub(crate) struct GroupSend {
     #[arg(value_name = "JSON", allow_hyphen_values = true)]
     message: String,
     #[command(flatten)]
-    gateway: Gateway,
+    destination: Destination,
 }
 
 /// Send a message to one channel: a connection's own, or a worker's.
+///
+/// Through a gateway, or with --backend or --redis-url through a channel layer itself.
 #[derive(Debug, clap::Args)]
+#[command(after_help = SEND_EXAMPLES)]
 pub(crate) struct Send {
     /// The channel's name.
     channel: String,
@@ -39,14 +56,18 @@ pub(crate) struct Send {
     #[arg(value_name = "JSON", allow_hyphen_values = true)]
     message: String,
     #[command(flatten)]
-    gateway: Gateway,
+    destination: Destination,
 }
 
 impl GroupSend {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Gateway { to } = &self.gateway;
+        let Destination { to, layer } = &self.destination;
         let group = GroupName::new(&self.group).map_err(|e| Failure::of(&e, to))?;
         let message = read(self.message)?;
+        if let Some(direct) = layer.direct()? {
+            let layer = open(direct).await?;
+            return settle(&layer, layer.group_send(&group, message).await).await;
+        }
         if !is_websocket(to)? {
             let path = format!("/api/groups/{group}/messages");
             return post(to, &path, &message).await.map(report);
@@ -62,9 +83,13 @@ impl GroupSend {
 
 impl Send {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Gateway { to } = &self.gateway;
+        let Destination { to, layer } = &self.destination;
         let channel = ChannelName::new(&self.channel).map_err(|e| Failure::of(&e, to))?;
         let message = read(self.message)?;
+        if let Some(direct) = layer.direct()? {
+            let layer = open(direct).await?;
+            return settle(&layer, layer.send(&channel, message).await).await;
+        }
         if !is_websocket(to)? {
             // Of the characters of a channel name, `!` is the only one that some shells and proxies would touch.
             let path = format!("/api/channels/{}/messages", channel.as_str().replace('!', "%21"));
@@ -110,4 +135,14 @@ fn connect(url: &str) -> Result<Client, Failure> {
 async fn finish(client: &Client, sent: channel_layers::Result<()>, url: &str) -> Result<(), Failure> {
     client.close().await;
     sent.map_err(|e| Failure::of(&e, url))
+}
+
+async fn open(direct: Direct) -> Result<Layer, Failure> {
+    Layer::connect(direct.config).await.map_err(|e| Failure::of_layer(&e))
+}
+
+async fn settle(layer: &Layer, sent: channel_layers::Result<()>) -> Result<(), Failure> {
+    // Nothing is lost by a connection that does not end well: the server has accepted the message or `sent` says so.
+    let _ = layer.close().await;
+    sent.map_err(|e| Failure::of_layer(&e))
 }

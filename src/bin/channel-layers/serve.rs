@@ -1,17 +1,25 @@
-//! `channel-layers serve`: the gateway on the in-memory layer.
+//! `channel-layers serve`: the gateway on a channel layer.
 
 use channel_layers::gateway::{Gateway, GatewayConfig};
-use channel_layers::layer::Layer;
 use tokio::net::TcpListener;
 
 use crate::demo_page;
 use crate::failure::Failure;
+use crate::layer::LayerArgs;
 use crate::signal::stop_signal;
 
-/// Serve the gateway on the in-memory layer, until interrupted or terminated.
+const EXAMPLES: &str = "\
+Examples:
+  channel-layers serve --demo
+  channel-layers serve --backend redis --redis-url redis://localhost:6379/1
+  channel-layers serve --backend redis-pubsub --redis-url redis://r1:6379 --redis-url redis://r2:6379 --prefix chat";
+
+/// Serve the gateway on a channel layer, until interrupted or terminated.
 ///
-/// Prints `listening on http://HOST:PORT` when it is ready.
+/// Prints `listening on http://HOST:PORT` when it is ready. Without --backend and --redis-url the environment chooses the
+/// layer: CHANNEL_LAYERS (Django's setting as JSON), or USE_INMEMORY_CHANNELS, or REDIS_URL, or else memory.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
@@ -24,12 +32,15 @@ pub(crate) struct Serve {
     /// Let other machines in, although everybody may join and send to everything.
     #[arg(long)]
     allow_anonymous: bool,
+
+    #[command(flatten)]
+    layer: LayerArgs,
 }
 
 impl Serve {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let config = GatewayConfig::default().with_allow_anonymous(self.allow_anonymous);
-        let gateway = Gateway::new(Layer::default(), config);
+        let gateway = Gateway::new(self.layer.open()?, config);
         let router = match self.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),

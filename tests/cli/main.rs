@@ -1,6 +1,9 @@
 //! The `channel-layers` command as a shell sees it: what it prints where, and its exit codes.
 #![cfg(not(target_family = "wasm"))]
 
+mod layer;
+mod redis;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,7 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_channel-layers"));
-    command.args(args).env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args);
+    // What the machine has set up for other programs.
+    for name in ["RUST_LOG", "CHANNEL_LAYERS", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -24,7 +32,11 @@ struct Running {
 
 impl Running {
     fn start(args: &[&str]) -> Self {
-        let mut child = command(args).spawn().unwrap();
+        Self::spawn(&mut command(args))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let (out, err) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         Self { child, out, err }
     }

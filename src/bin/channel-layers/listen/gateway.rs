@@ -1,6 +1,5 @@
-//! `channel-layers listen`: what groups hear, one JSON object a line.
+//! Listening as a client of a gateway.
 
-use std::io::Write;
 use std::pin::Pin;
 
 use channel_layers::client::{Client, ClientConfig, Group, GroupState, State};
@@ -8,23 +7,8 @@ use channel_layers::{Error, ErrorKind, Message};
 use futures_util::stream::SelectAll;
 use futures_util::{Stream, StreamExt};
 
+use super::print;
 use crate::failure::Failure;
-use crate::signal::stop_signal;
-
-/// Print what is sent to groups, one JSON object a line: {"group": …, "message": …}.
-///
-/// Also prints what is sent to the connection's own channel, as {"channel": …, "message": …}. Reconnects by itself and
-/// joins again; ends when it is interrupted, or when the gateway ends it for good.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Listen {
-    /// A group to join; may be given several times.
-    #[arg(long = "group", short, value_name = "GROUP")]
-    groups: Vec<String>,
-
-    /// The gateway: ws://HOST:PORT/ws or http://HOST:PORT.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    to: String,
-}
 
 /// What there is to print or to say.
 enum Event {
@@ -36,23 +20,20 @@ enum Event {
 
 type Events<'a> = SelectAll<Pin<Box<dyn Stream<Item = Event> + 'a>>>;
 
-impl Listen {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
-        let failed = |e: Error| Failure::of(&e, &self.to);
-        let client = Client::connect(&self.to, ClientConfig::default()).map_err(failed)?;
-        let groups =
-            self.groups.iter().map(|name| client.group(name)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let listened = tokio::select! {
-            () = stop_signal()? => Ok(()),
-            listened = listen(&client, &groups, &self.to) => listened,
-        };
-        client.close().await;
-        listened
-    }
+/// Listens until the client has ended, a group is refused, or nobody reads any more.
+pub(super) async fn listen(url: &str, groups: &[String], stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let failed = |e: Error| Failure::of(&e, url);
+    let client = Client::connect(url, ClientConfig::default()).map_err(failed)?;
+    let groups = groups.iter().map(|name| client.group(name)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let listened = tokio::select! {
+        () = stop => Ok(()),
+        listened = print_all(&client, &groups, url) => listened,
+    };
+    client.close().await;
+    listened
 }
 
-/// Prints until the client has ended, a group is refused, or nobody reads any more.
-async fn listen(client: &Client, groups: &[Group], url: &str) -> Result<(), Failure> {
+async fn print_all(client: &Client, groups: &[Group], url: &str) -> Result<(), Failure> {
     let mut states = client.states();
     let mut events = events(client, groups);
     loop {
@@ -104,16 +85,5 @@ fn tell(client: &Client, state: &State, url: &str) {
             tracing::warn!(code, "not connected to {url}: {reason}; trying again in {retry_in:.1?}");
         }
         _ => {}
-    }
-}
-
-/// Prints one line; false when nobody reads any more, as behind `| head`.
-fn print(place: &str, name: &str, message: &Message) -> Result<bool, Failure> {
-    let mut out = std::io::stdout().lock();
-    let name = serde_json::Value::from(name);
-    match writeln!(out, r#"{{"{place}":{name},"message":{message}}}"#).and_then(|()| out.flush()) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(e) => Err(Failure::failed(format!("standard output cannot be written: {e}"))),
     }
 }
