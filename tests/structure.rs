@@ -20,12 +20,12 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("src/wasm", &["client", "protocol"]),
     ("src/layer", &["protocol"]),
     ("src/gateway", &["layer", "protocol"]),
-    ("src/config", &["layer", "protocol"]),
     ("src/worker", &["layer", "protocol"]),
-    ("src/bin", &["protocol", "client", "layer", "gateway", "config", "worker"]),
+    ("src/config", &["layer", "protocol"]),
+    ("src/bin", &["protocol", "client", "layer", "gateway", "worker", "config"]),
 ];
 
-const PARTS: [&str; 7] = ["protocol", "client", "wasm", "layer", "gateway", "config", "worker"];
+const PARTS: [&str; 7] = ["protocol", "client", "wasm", "layer", "gateway", "worker", "config"];
 
 struct Source {
     path: String,

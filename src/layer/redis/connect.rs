@@ -14,6 +14,9 @@ use super::host::Target;
 /// How long opening a connection may take, log-in and all.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
+/// How long one sentinel may take to answer before the next one is asked.
+const SENTINEL: Duration = Duration::from_secs(1);
+
 /// The oldest Redis that has what a layer needs: `BZPOPMIN`, `CLIENT UNBLOCK`.
 const OLDEST: Version = Version(5, 0);
 
@@ -142,6 +145,30 @@ fn is_lasting(fault: &RedisError) -> bool {
 pub(super) async fn resolve(target: &Target) -> Result<ConnectionInfo, Refusal> {
     match target {
         Target::Server(info) => Ok(info.clone()),
-        _ => Err(Refusal { reason: "not yet".into(), lasting: true }),
+        Target::Sentinel { sentinels, master_name, master } => {
+            let (host, port) = ask_sentinels(sentinels, master_name).await?;
+            Ok(master.at(&host, port))
+        }
+        Target::Cluster { .. } => Err(Refusal { reason: "a cluster has no one server".into(), lasting: true }),
     }
+}
+
+/// Asks one sentinel after the other where the master is.
+async fn ask_sentinels(sentinels: &[ConnectionInfo], master_name: &str) -> Result<(String, u16), Refusal> {
+    let mut reason = String::from("there are none");
+    for sentinel in sentinels {
+        match tokio::time::timeout(SENTINEL, ask_sentinel(sentinel, master_name)).await {
+            Ok(Ok(Some(address))) => return Ok(address),
+            Ok(Ok(None)) => reason = format!("{} knows no master {master_name}", sentinel.addr()),
+            Ok(Err(e)) => reason = format!("{}: {e}", sentinel.addr()),
+            Err(_) => reason = format!("{}: no answer within {SENTINEL:?}", sentinel.addr()),
+        }
+    }
+    Err(Refusal { reason: format!("no sentinel named the master; the last one: {reason}").into(), lasting: false })
+}
+
+async fn ask_sentinel(sentinel: &ConnectionInfo, master_name: &str) -> Result<Option<(String, u16)>, RedisError> {
+    let nobody: OnPush = Arc::new(|_| ());
+    let mut connection = dial(sentinel, ProtocolVersion::RESP2, Some(SENTINEL), &nobody).await?;
+    cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(master_name).query_async(&mut connection).await
 }

@@ -13,8 +13,11 @@ use super::PubSub;
 use super::topics::Subscription;
 use crate::{ChannelName, Error, ErrorKind, Message, Result};
 
-/// How often channels that are not used any more are looked for, in parts of the messages' expiry.
-const LOOKS: u32 = 4;
+/// How long a channel is kept beyond its last use.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// How often channels that are not used any more are looked for.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// The subscriptions.
 #[derive(Debug, Default)]
@@ -62,12 +65,11 @@ impl Kept {
 }
 
 impl PubSub {
-    /// Subscribes to a channel for as long as messages last, or for longer if it is already.
+    /// Subscribes to a channel for a while, beginning now.
     pub(super) async fn keep(&self, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
-        let expiry = self.local.settings().expiry;
         if self.kept.has(channel) {
-            self.kept.extend(channel, expiry);
+            self.kept.extend(channel, KEPT);
             return Ok(());
         }
         let subscription = self.subscribe(channel.as_str()).await?;
@@ -77,7 +79,7 @@ impl PubSub {
             let text = format!("no room for channel {channel}: the layer keeps at most {max} that no mailbox owns");
             return Err(Error::new(ErrorKind::ChannelFull, text));
         }
-        let until = Instant::now() + expiry;
+        let until = Instant::now() + KEPT;
         kept.entry(channel.clone()).or_insert(Keeping { until, receivers: 0, _subscription: subscription });
         Ok(())
     }
@@ -86,6 +88,7 @@ impl PubSub {
         if self.local.is_mailbox(channel) {
             return self.local.receive(channel).await;
         }
+        self.check_own(channel)?;
         self.keep(channel).await?;
         if let Some(keeping) = self.kept.lock().get_mut(channel) {
             keeping.receivers += 1;
@@ -97,7 +100,7 @@ impl PubSub {
     /// Ends subscriptions that nobody uses any more.
     pub(super) async fn run_sweep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.local.settings().expiry / LOOKS).await;
+            tokio::time::sleep(LOOK).await;
             self.kept.sweep(Instant::now());
             let mut groups = self.groups();
             groups.retain(|group, _| self.local.has_group(group));
@@ -109,7 +112,7 @@ impl Drop for Receiving<'_> {
     fn drop(&mut self) {
         if let Some(keeping) = self.layer.kept.lock().get_mut(self.channel) {
             keeping.receivers = keeping.receivers.saturating_sub(1);
-            keeping.until = keeping.until.max(Instant::now() + self.layer.local.settings().expiry);
+            keeping.until = keeping.until.max(Instant::now() + KEPT);
         }
     }
 }

@@ -239,14 +239,23 @@ impl PubSub {
         Ok(mailbox)
     }
 
+    /// Refuses the channels of other processes.
+    fn check_own(&self, channel: &ChannelName) -> Result<()> {
+        if !channel.is_local() || self.local.is_own(channel) {
+            return Ok(());
+        }
+        let text = format!(
+            "channel {channel} belongs to another process or another layer: with pub/sub only the process that made a \
+             name receives on it and adds it to groups"
+        );
+        Err(Error::new(ErrorKind::InvalidName, text))
+    }
+
     async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
-        if !self.local.is_own(channel) && !self.kept.has(channel) {
-            let text = format!(
-                "channel {channel} is not of this process, and with pub/sub only its own can be added to groups: add it \
-                 in the process that receives on it, or use the layout of the core layer"
-            );
-            return Err(Error::new(ErrorKind::InvalidName, text));
+        self.check_own(channel)?;
+        if !self.local.is_mailbox(channel) {
+            self.keep(channel).await?;
         }
         let subscription = self.subscribe(&self.keys.group_topic(group)).await?;
         let mut groups = self.groups();

@@ -61,11 +61,6 @@ impl Topics {
         Subscription { topics: Arc::clone(self), topic }
     }
 
-    /// Whether anybody wants a topic.
-    pub(super) fn is_wanted(&self, topic: &str) -> bool {
-        self.lock().wanted.contains_key(topic)
-    }
-
     /// Keeps the server's subscriptions as they are wanted, over the connections of a link; `restored` is called for
     /// each connection but the first, once it has all of them.
     pub(super) async fn run(&self, link: &Link, mut restored: impl FnMut()) {
@@ -110,21 +105,23 @@ impl Topics {
             }
             if !surplus.is_empty() {
                 connection.unsubscribe(names(&surplus)).await?;
-                let mut state = self.lock();
-                for topic in &surplus {
-                    state.subscribed.remove(topic);
-                }
             }
             self.done.send_modify(|number| *number += 1);
         }
     }
 
-    /// Some of what is wanted and not subscribed, and of what is subscribed and not wanted.
+    /// Some of what is wanted and not subscribed, and of what is subscribed and not wanted. The latter counts as ended at
+    /// once, so that whoever wants it again meanwhile waits until it is made again.
     fn differences(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
-        let state = self.lock();
+        let mut state = self.lock();
         let missing = state.wanted.keys().filter(|topic| !state.subscribed.contains(*topic));
+        let missing: Vec<_> = missing.take(CHUNK).cloned().collect();
         let surplus = state.subscribed.iter().filter(|topic| !state.wanted.contains_key(*topic));
-        (missing.take(CHUNK).cloned().collect(), surplus.take(CHUNK).cloned().collect())
+        let surplus: Vec<_> = surplus.take(CHUNK).cloned().collect();
+        for topic in &surplus {
+            state.subscribed.remove(topic);
+        }
+        (missing, surplus)
     }
 
     fn lock(&self) -> MutexGuard<'_, Wants> {
