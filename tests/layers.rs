@@ -1,8 +1,12 @@
-//! The conformance suite over every built-in layer, and what only the memory layer promises.
+//! The conformance suite over every built-in layer, and over one that lacks whatever a layer may lack.
 #![cfg(not(target_family = "wasm"))]
 
 use channel_layers::layer::conformance::{Factory, Settings};
 use channel_layers::layer::{Layer, MemoryConfig, MemoryLayer};
+
+mod layers {
+    pub(crate) mod distant;
+}
 
 /// The memory layer, whose time is tokio's.
 struct Memory;
@@ -55,3 +59,5 @@ impl Factory for AnyLayer {
 }
 
 channel_layers::conformance!(any_layer, AnyLayer, (start_paused = true));
+
+channel_layers::conformance!(on_a_server, layers::distant::OnAServer, (start_paused = true));

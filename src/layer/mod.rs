@@ -231,7 +231,7 @@ pub struct Capabilities {
     /// each process gets it.
     pub work_queues: bool,
     /// Whether the order of one sender's messages is kept on channels without a `!`. Otherwise those that waited together
-    /// may change places.
+    /// may change places, as where several servers hold them, each up to the channel's capacity.
     pub ordered_general: bool,
     /// Whether the order of one sender's messages is kept between those to a channel itself and those to each of its
     /// groups. Otherwise each of these ways has its own.

@@ -26,7 +26,8 @@ mod value;
 
 pub use close::CloseReason;
 pub(crate) use digits::digits;
-pub(crate) use splice::{Texts, texts};
+pub(crate) use msgpack::texts;
+pub(crate) use splice::Texts;
 
 pub use code::{Action, CloseCode, ErrorCode, GroupCode, LocalCode, action};
 pub use frame::{ClientFrame, FrameError, Joined, Recover, ServerFrame, Target, Welcome};

@@ -52,18 +52,29 @@ pub(super) fn lower_map_len(bytes: &mut [u8], len: usize) {
 /// Calls `item` with the place of each value of the list that fills `bytes`, which was checked before.
 pub(super) fn items(bytes: &[u8], item: &mut dyn FnMut(Range<usize>)) -> Result<(), Fault> {
     let mut reader = Reader { bytes, at: 0 };
-    let len = match reader.byte()? {
-        marker @ 0x90..=0x9f => usize::from(marker & 0xf),
-        0xdc => reader.length(2)?,
-        0xdd => reader.length(4)?,
-        _ => return Err(("expected a list", 0)),
-    };
+    let len = reader.open_list()?;
     for _ in 0..len {
         let start = reader.at;
         reader.value(&mut Check, MAX_DEPTH)?;
         item(start..reader.at);
     }
     Ok(())
+}
+
+/// The places of the texts in the text or the list of texts that fills `bytes`, which was checked before; nothing where
+/// it is something else.
+pub(crate) fn texts(bytes: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut reader = Reader { bytes, at: 0 };
+    let len = reader.open_list().unwrap_or_else(|_| {
+        reader.at = 0;
+        1
+    });
+    let mut places = Vec::with_capacity(len.min(bytes.len()));
+    for _ in 0..len {
+        let text = reader.key().ok()?;
+        places.push(reader.at - text.len()..reader.at);
+    }
+    Some(places)
 }
 
 /// The text of the string that fills `bytes`.
@@ -132,6 +143,17 @@ impl<'a> Reader<'a> {
             0xde => self.length(2),
             0xdf => self.length(4),
             _ => Err(("expected a map", at)),
+        }
+    }
+
+    /// Steps past the header of the list that must start here; says how many values it has.
+    fn open_list(&mut self) -> Result<usize, Fault> {
+        let at = self.at;
+        match self.byte()? {
+            marker @ 0x90..=0x9f => Ok(usize::from(marker & 0xf)),
+            0xdc => self.length(2),
+            0xdd => self.length(4),
+            _ => Err(("expected a list", at)),
         }
     }
 

@@ -41,8 +41,8 @@ impl Texts<'_> {
 }
 
 impl Message {
-    /// The message in MessagePack with `key` as its last entry, behind `front`. Says too whether the message had an entry
-    /// of that key, which is then left out.
+    /// The message in MessagePack with `key` as its last entry, behind `front`. Says too whether the message had an
+    /// entry of that key, which is then left out.
     pub(crate) fn msgpack_with(&self, front: &[u8], key: &str, texts: Texts<'_>) -> (Vec<u8>, bool) {
         let bytes = self.msgpack();
         let mut out = Vec::with_capacity(front.len() + HEADER + bytes.len() + HEADER + key.len() + texts.size());
@@ -105,22 +105,6 @@ impl Message {
         });
         (Self::trusted(self.encoding(), writer.finish()), Some(value))
     }
-}
-
-/// The places of the texts in a text or a list of texts in MessagePack; nothing where it is something else.
-pub(crate) fn texts(msgpack: &[u8]) -> Option<Vec<Range<usize>>> {
-    let text = |place: Range<usize>| {
-        let header = place.len() - msgpack::string(msgpack.get(place.clone())?)?.len();
-        Some(place.start + header..place.end)
-    };
-    let mut found = Some(Vec::new());
-    let listed = msgpack::items(msgpack, &mut |place| {
-        found = found.take().zip(text(place)).map(|(mut found, place)| {
-            found.push(place);
-            found
-        });
-    });
-    if listed.is_ok() { found } else { text(0..msgpack.len()).map(|place| vec![place]) }
 }
 
 /// Takes the entries at `cuts` out of a map that was read, and a value out of these.

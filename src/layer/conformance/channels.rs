@@ -93,6 +93,8 @@ pub async fn messages_wait_for_a_receiver(factory: &impl Factory) -> Result<()> 
     layer.send(&name, numbered(1)).await?;
     if layer.capabilities().keeps_messages {
         assert_eq!(numbers(&layer, &name, 1).await?, [1]);
+    } else {
+        factory.settle(&layer).await;
     }
     assert_quiet(&layer, &name).await;
     Ok(())

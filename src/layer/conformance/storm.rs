@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::try_join_all;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -259,6 +260,12 @@ async fn anything(layer: impl ChannelLayer, names: Arc<Vec<ChannelName>>, groups
     Ok(())
 }
 
+/// Takes what waits in a channel.
+async fn empty(layer: &impl ChannelLayer, name: &ChannelName) -> Result<()> {
+    while next_if_any(layer, name).await?.is_some() {}
+    Ok(())
+}
+
 /// Five hundred tasks do anything: the layer stays whole, and after the last message is taken nothing is left.
 pub async fn everything_at_once(factory: &impl Factory) -> Result<()> {
     let layer = factory.layer(Settings::default()).await;
@@ -275,8 +282,8 @@ pub async fn everything_at_once(factory: &impl Factory) -> Result<()> {
             // Somebody may have added it after the others had left.
             layer.group_discard(members, name).await?;
         }
-        while next_if_any(&layer, name).await?.is_some() {}
     }
+    try_join_all(names.iter().map(|name| empty(&layer, name))).await?;
     assert_held(factory, &layer, before).await;
     let name = layer.new_channel("storm").await?;
     layer.send(&name, numbered(1)).await?;

@@ -108,7 +108,8 @@ pub(super) async fn settle(layer: &impl ChannelLayer) {
     };
     others().await;
     if layer.capabilities().reach != Reach::Process {
-        let mut own = layer.mailbox("settle", MailboxOptions::default()).await.expect("the layer is open");
+        // A layer that was closed carries nothing any more.
+        let Ok(mut own) = layer.mailbox("settle", MailboxOptions::default()).await else { return };
         layer.send(own.channel(), numbered(0)).await.expect("the layer's server is up");
         soon(own.recv()).await.expect("the layer is open");
         drop(own);

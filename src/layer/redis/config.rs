@@ -42,8 +42,8 @@ pub struct RedisConfig {
     /// one is taken away once nothing encrypted with it can be left. Names are never encrypted. Default: none, messages
     /// are readable in Redis.
     pub symmetric_encryption_keys: Vec<Secret>,
-    /// How many random bytes stand in front of each message, which keep two equal messages apart. Default: 12. Not a
-    /// setting of pub/sub, which has none.
+    /// How many random bytes stand in front of each message, which keep two equal messages apart; 255 at most. Default:
+    /// 12. Not a setting of pub/sub, which has none.
     pub random_prefix_length: usize,
     /// How long a verb waits for a server that is out of reach or does not answer, before it fails. Default: 5 seconds.
     /// A shorter time fails sooner in a short outage, a longer one rides it out.

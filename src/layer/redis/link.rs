@@ -34,6 +34,7 @@ struct Inner {
     host: Arc<str>,
     state: watch::Receiver<State>,
     suspect: Arc<Notify>,
+    deaf: Arc<Notify>,
     patience: Duration,
     supervisor: AbortHandle,
 }
@@ -53,17 +54,18 @@ impl Link {
     pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
-        let suspect = Arc::new(Notify::new());
+        let (suspect, deaf) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let supervisor = Supervisor {
             host: Arc::clone(&host),
             target,
             state: sender,
             suspect: Arc::clone(&suspect),
+            deaf: Arc::clone(&deaf),
             patience,
             push,
         };
         let supervisor = runtime.spawn(supervisor.run()).abort_handle();
-        Self(Arc::new(Inner { host, state, suspect, patience, supervisor }))
+        Self(Arc::new(Inner { host, state, suspect, deaf, patience, supervisor }))
     }
 
     pub(super) fn host(&self) -> &Arc<str> {
@@ -122,6 +124,11 @@ impl Link {
         fault::unreachable(&self.0.host, &reason)
     }
 
+    /// Has the connection made anew: it answers, and does not do what it is for.
+    pub(super) fn reset(&self) {
+        self.0.deaf.notify_one();
+    }
+
     /// Has the connection looked after at once.
     pub(super) fn suspect(&self) {
         self.0.suspect.notify_one();
@@ -147,6 +154,7 @@ struct Supervisor {
     state: watch::Sender<State>,
     /// Somebody has reason to think that the connection, or the server, is not what it should be.
     suspect: Arc<Notify>,
+    deaf: Arc<Notify>,
     patience: Duration,
     push: Option<OnPush>,
 }
@@ -194,6 +202,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 () = ended.notified() => return "the server hung up".into(),
+                () = self.deaf.notified() => return "the layer does not hear itself".into(),
                 () = self.suspect.notified() => {}
                 () = tokio::time::sleep(PING) => {}
             }

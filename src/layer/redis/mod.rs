@@ -8,6 +8,7 @@ mod fault;
 mod host;
 mod link;
 mod pubsub;
+mod pulse;
 mod script;
 mod stats;
 mod topology;

@@ -26,6 +26,8 @@ pub struct RedisStats {
     pub given_back: u64,
     /// How often a connection to a server was made again.
     pub reconnects: u64,
+    /// How often a server was found to have lost the memberships of this process.
+    pub data_lost: u64,
 }
 
 /// A counter.
@@ -52,6 +54,7 @@ pub(super) struct Counters {
     pub(super) lost: Counter,
     pub(super) given_back: Counter,
     pub(super) reconnects: Counter,
+    pub(super) data_lost: Counter,
 }
 
 impl Counters {
@@ -66,6 +69,7 @@ impl Counters {
             dropped_in_return: self.lost.get(),
             given_back: self.given_back.get(),
             reconnects: self.reconnects.get(),
+            data_lost: self.data_lost.get(),
         }
     }
 }

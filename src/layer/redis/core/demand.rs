@@ -20,7 +20,16 @@ pub(super) struct Demand {
 struct PlaceDemand {
     /// How many want each key.
     keys: BTreeMap<Arc<str>, usize>,
-    changed: Arc<Notify>,
+    signals: Signals,
+}
+
+/// What the reader of a place is told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signals {
+    /// There is a key to read, or something to give back.
+    pub(super) changed: Arc<Notify>,
+    /// The connection has to be made anew.
+    pub(super) deaf: Arc<Notify>,
 }
 
 /// Somebody's interest in a key, at all the places where it may appear.
@@ -32,25 +41,25 @@ pub(super) struct Wanted {
 }
 
 impl Demand {
-    /// Wants a key. `begin` is called for each place where nobody reads yet, with what tells the reader of changes.
+    /// Wants a key. `begin` is called for each place where nobody reads yet, with what the reader is told by.
     pub(super) fn want(
         self: &Arc<Self>,
         key: &str,
         places: impl IntoIterator<Item = Place>,
-        mut begin: impl FnMut(Place, Arc<Notify>),
+        mut begin: impl FnMut(Place, Signals),
     ) -> Wanted {
         let (key, places): (Arc<str>, Box<[Place]>) = (key.into(), places.into_iter().collect());
         let mut demands = self.lock();
         for place in &places {
             let demand = demands.entry(*place).or_insert_with(|| {
                 let demand = PlaceDemand::default();
-                begin(*place, Arc::clone(&demand.changed));
+                begin(*place, demand.signals.clone());
                 demand
             });
             let count = demand.keys.entry(Arc::clone(&key)).or_default();
             *count += 1;
             if *count == 1 {
-                demand.changed.notify_one();
+                demand.signals.changed.notify_one();
             }
         }
         drop(demands);
@@ -68,7 +77,14 @@ impl Demand {
     /// Tells the reader of a place to look again.
     pub(super) fn tell(&self, place: Place) {
         if let Some(demand) = self.lock().get(&place) {
-            demand.changed.notify_one();
+            demand.signals.changed.notify_one();
+        }
+    }
+
+    /// Has the reader of a place connect again.
+    pub(super) fn reset(&self, place: Place) {
+        if let Some(demand) = self.lock().get(&place) {
+            demand.signals.deaf.notify_one();
         }
     }
 

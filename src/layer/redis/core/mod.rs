@@ -3,8 +3,9 @@
 //! - `send.rs`, `groups.rs`: the verbs that write.
 //! - `reader.rs`: the tasks that take messages off keys, for `own.rs` (channels of this process) and `work.rs` (general
 //!   channels), which say in a [`demand`] which keys.
-//! - `keeper.rs`: what is done when a server is in reach again.
+//! - `keeper.rs`: what is done when a server is in reach again; `canary.rs`: what the layer finds out by itself.
 
+mod canary;
 mod demand;
 mod groups;
 mod keeper;
@@ -14,13 +15,15 @@ mod send;
 mod work;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
+use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::topology::Topology;
 use super::wire::codec::{Codec, Layout};
@@ -63,6 +66,11 @@ struct Core {
     leaving: Leaving,
     counters: Counters,
     events: EventSender,
+    pulses: Pulses,
+    /// Set once canaries are sent.
+    watched: OnceLock<()>,
+    /// How often this process has emptied the layer.
+    flushes: AtomicU64,
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -119,17 +127,21 @@ impl Core {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
+        let topology = Topology::new(&config, &runtime)?;
         let core = Arc::new(Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
             codec: Codec::new(&config, Layout::Core)?,
             clock: ScoreClock::new(),
-            topology: Topology::new(&config, &runtime)?,
+            pulses: Pulses::new(&topology),
+            topology,
             own: Arc::new(Own::new()),
             work: Arc::default(),
             leaving: Leaving::default(),
             counters: Counters::default(),
             events: EventSender::new(),
+            watched: OnceLock::new(),
+            flushes: AtomicU64::new(0),
             runtime,
             tasks: Mutex::default(),
         });
@@ -170,6 +182,7 @@ impl Core {
     async fn flush(&self) -> Result<()> {
         self.local.check_open()?;
         self.local.flush()?;
+        self.flushes.fetch_add(1, Ordering::Release);
         self.topology.delete(&self.keys.glob()).await?;
         self.events.send(LayerEvent::Flushed);
         Ok(())
@@ -217,6 +230,7 @@ impl ChannelLayer for RedisLayer {
     }
 
     async fn receive(&self, channel: &ChannelName) -> Result<Message> {
+        self.core().watch();
         match channel.is_local() {
             true => self.core().receive_own(channel).await,
             false => self.core().receive_work(channel).await,
@@ -228,6 +242,7 @@ impl ChannelLayer for RedisLayer {
     }
 
     async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
+        self.core().watch();
         let alive = Arc::clone(&self.0);
         self.core().open_mailbox(prefix, &options, move || drop(alive))
     }
@@ -272,6 +287,7 @@ impl ChannelLayer for RedisLayer {
     }
 
     fn health(&self) -> Health {
-        Health::default()
+        self.core().watch();
+        self.core().pulses.read()
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Core;
-use super::demand::Demand;
+use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Refusal, Version};
 use crate::layer::redis::link;
@@ -63,7 +63,7 @@ pub(super) struct Reader<S> {
     pub(super) core: Arc<Core>,
     pub(super) source: Arc<S>,
     pub(super) place: Place,
-    pub(super) changed: Arc<Notify>,
+    pub(super) signals: Signals,
     /// The key that something was popped off last.
     pub(super) last: String,
 }
@@ -143,7 +143,7 @@ impl<S: Source> Reader<S> {
     /// Waits until something is wanted.
     async fn idle(&self, pop: &Pop) -> Result<(), End> {
         tokio::select! {
-            () = self.changed.notified() => Ok(()),
+            () = self.signals.changed.notified() => Ok(()),
             () = pop.ended.notified() => Err(End::Lost("the server hung up".into())),
             () = sleep(IDLE) => if self.source.demand().retire(self.place) { Err(End::Idle) } else { Ok(()) },
         }
@@ -158,8 +158,9 @@ impl<S: Source> Reader<S> {
             tokio::select! {
                 biased;
                 popped = &mut popping => return Ok(popped?),
-                () = self.changed.notified() => self.unblock(pop.id),
+                () = self.signals.changed.notified() => self.unblock(pop.id),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
+                () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
             }
         }

@@ -36,10 +36,10 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// A message for one key.
-struct Parcel {
-    key: String,
-    bytes: Vec<u8>,
-    capacity: usize,
+pub(super) struct Parcel {
+    pub(super) key: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) capacity: usize,
 }
 
 impl Core {
@@ -110,7 +110,7 @@ impl Core {
     }
 
     /// Puts messages under their keys; returns how many keys had no room.
-    async fn put(&self, place: Place, parcels: &[Parcel]) -> Result<usize> {
+    pub(super) async fn put(&self, place: Place, parcels: &[Parcel]) -> Result<usize> {
         let keys: Vec<&str> = parcels.iter().map(|parcel| parcel.key.as_str()).collect();
         let now = self.now();
         let score = self.clock.next(now);

@@ -118,9 +118,9 @@ impl Core {
         }
         state.waiting.entry(Arc::clone(&key)).or_default().push_back(sender);
         drop(state);
-        let wanted = self.work.demand.want(&key, self.topology.places_of(&key), |place, changed| {
+        let wanted = self.work.demand.want(&key, self.topology.places_of(&key), |place, signals| {
             let (core, source) = (Arc::clone(self), Arc::clone(&self.work));
-            self.spawn(Reader { core, source, place, changed, last: String::new() }.run());
+            self.spawn(Reader { core, source, place, signals, last: String::new() }.run());
         });
         Some(Ticket { core: self, key, job, _wanted: wanted })
     }

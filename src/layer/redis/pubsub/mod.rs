@@ -4,6 +4,7 @@
 //! What arrives goes to the channels of this process, where groups are too: Redis carries one message to each process
 //! that has members. `topics.rs` says what is subscribed to, `kept.rs` for how long where nobody owns the channel.
 
+mod canary;
 mod kept;
 mod topics;
 
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
 use super::link::State;
+use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::topology::{Place, Topology};
 use super::wire::codec::{Codec, Layout};
@@ -52,6 +54,7 @@ struct PubSub {
     groups: Mutex<HashMap<GroupName, Subscription>>,
     kept: Kept,
     counters: Counters,
+    pulses: Pulses,
     events: EventSender,
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
@@ -115,6 +118,7 @@ impl PubSub {
             keys: Keys::new(&config.prefix),
             codec: Codec::new(&config, Layout::PubSub)?,
             topics: topology.places().map(|place| (place, Topics::new())).collect(),
+            pulses: Pulses::new(&topology),
             topology,
             groups: Mutex::default(),
             kept: Kept::default(),
@@ -153,7 +157,11 @@ impl PubSub {
             tracing::info!(host = %link.host(), "Redis is in reach again, and every subscription is restored");
             self.events.send(LayerEvent::Reconnected { host: link.host().clone(), after: Duration::ZERO });
         };
-        tokio::join!(self.topics[&place].run(&link, restored), self.tell_ends(link.watch(), link.host().clone()));
+        tokio::join!(
+            self.topics[&place].run(&link, restored),
+            self.tell_ends(link.watch(), link.host().clone()),
+            self.run_canary(place, &link),
+        );
     }
 
     /// Tells the application of connections that have ended.
@@ -378,6 +386,6 @@ impl ChannelLayer for RedisPubSubLayer {
     }
 
     fn health(&self) -> Health {
-        Health::default()
+        self.inner().pulses.read()
     }
 }

@@ -119,8 +119,8 @@ impl Codec {
         })
     }
 
-    /// Fills a prefix. Its first half counts, in microseconds, above the prefix before: messages of equal scores come in
-    /// the order of their bytes. The rest is random.
+    /// Fills a prefix. Its first half counts on, in microseconds, from the prefix before: messages of equal scores come
+    /// in the order of their bytes. The rest is random.
     fn fill_prefix(&self, prefix: &mut [u8], now: Duration) {
         let time = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
         let next = |last: u64| time.max(last.saturating_add(1));

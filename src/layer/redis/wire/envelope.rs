@@ -64,8 +64,8 @@ pub(super) fn check(message: &Message) -> Result<()> {
     if message.get(KEY).is_some() { Err(reserved()) } else { Ok(()) }
 }
 
-/// Writes a message with its recipients, behind `front`. A message that names recipients itself is refused by a `send`; those
-/// of a group take their place, as in Django.
+/// Writes a message with its recipients, behind `front`. A message that names recipients itself is refused by a `send`;
+/// those of a group take their place, as in Django.
 pub(super) fn write(format: &Format, message: &Message, to: To<'_>, front: &[u8]) -> Result<Vec<u8>> {
     let (texts, send) = match to {
         To::Channel(name) => (Texts::One(name), true),

@@ -1,7 +1,7 @@
 //! Encryption with Fernet tokens, under keys made of secrets, as Django does it.
 //!
 //! The times of tokens are checked here, because the `fernet` crate checks them without a time limit too, where Python
-//! does not, and overflows on a time that nobody wrote.
+//! does not, and overflows on a time that nobody wrote. Hence the name of the crate's feature that this takes.
 
 use std::fmt;
 use std::time::Duration;

@@ -13,8 +13,8 @@ impl Keys {
         Self { prefix: prefix.into() }
     }
 
-    /// The key of a channel's messages, by the name's [`non_local`](crate::ChannelName::non_local) part: all channels of
-    /// a process share one. It never is the key of a group, for names hold no colon.
+    /// The key of a channel's messages, by the [`non_local`](crate::ChannelName::non_local) part of its name: all
+    /// channels of a process share one. It never is the key of a group, for names hold no colon.
     pub(in crate::layer::redis) fn messages(&self, non_local: &str) -> String {
         [&self.prefix, non_local].concat()
     }

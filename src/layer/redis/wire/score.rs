@@ -11,7 +11,8 @@ const BACK: f64 = 1.0;
 /// sender with scores in the future would sort behind all others, and outlive its expiry.
 #[derive(Debug, Default)]
 pub(in crate::layer::redis) struct ScoreClock {
-    /// The bits of the last score. Those of positive floats sort as the floats do, and the next bits are the next float.
+    /// The bits of the last score. Those of positive floats sort as the floats do, and the next bits are the next
+    /// float.
     last: AtomicU64,
 }
 
@@ -25,7 +26,7 @@ impl ScoreClock {
         let now = now.as_secs_f64();
         let next = |last: u64| {
             let ahead = f64::from_bits(last) - now;
-            if ahead < 0.0 || ahead > BACK { now.to_bits() } else { last + 1 }
+            if (0.0..=BACK).contains(&ahead) { last + 1 } else { now.to_bits() }
         };
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
         Score(f64::from_bits(next(last.expect("there always is a next score"))))

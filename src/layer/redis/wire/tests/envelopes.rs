@@ -56,11 +56,12 @@ fn the_layers_key_is_refused_by_send_and_replaced_by_group_send() {
 fn an_entry_is_taken_out_wherever_it_stands() {
     let codec = core(&RedisConfig::default().with_random_prefix_length(0));
     let read = |json: &str| {
-        let bytes = Message::from_json(json.to_owned()).unwrap().msgpack().clone();
-        let (message, recipients) = codec.decode(Bytes::copy_from_slice(&bytes), NOW).unwrap();
-        // Still shared: not changed in place.
-        let (again, _) = codec.decode(bytes.clone(), NOW).unwrap();
-        assert_eq!(message.msgpack(), again.msgpack());
+        let sent = Message::from_json(json.to_owned()).unwrap();
+        let (message, recipients) = codec.decode(Bytes::copy_from_slice(sent.msgpack()), NOW).unwrap();
+        // Bytes that are shared are not changed in place.
+        let (again, _) = codec.decode(sent.msgpack().clone(), NOW).unwrap();
+        assert_eq!(again.msgpack(), message.msgpack());
+        assert!(Message::from_msgpack(sent.msgpack().clone()).unwrap().get("__asgi_channel__").is_some());
         (String::from_utf8(message.json().to_vec()).unwrap(), recipients.iter().map(str::to_owned).collect::<Vec<_>>())
     };
     assert_eq!(read(r#"{"__asgi_channel__":"a","n":1}"#), (r#"{"n":1}"#.into(), vec!["a".into()]));

@@ -1,0 +1,92 @@
+//! The layer's own messages: over each host one back to itself, every few seconds.
+//!
+//! They tell three things apart: a server that cannot be reached, a reader that is deaf, and a server that has lost the
+//! memberships of this process. The last two are mended here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::pipe;
+use tokio::time::sleep;
+
+use super::Core;
+use super::reader::Source;
+use super::send::Parcel;
+use crate::layer::redis::pulse::{Beat, PERIOD};
+use crate::layer::redis::topology::Place;
+use crate::layer::redis::wire::To;
+use crate::layer::{LayerEvent, MailboxOptions};
+use crate::{ChannelName, GroupName, Message, Result};
+
+/// What the names of the canaries' groups and channels begin with.
+const NAME: &str = "canary";
+
+/// How long a canary's membership lasts after its last message: nothing of a process that died stays for long.
+const MEMBERSHIP: Duration = Duration::from_secs(60);
+
+/// The canary of one place: a channel, and a group whose only member it is.
+struct Canary {
+    place: Place,
+    channel: ChannelName,
+    group: String,
+    /// How often the layer had been emptied here when the membership was last seen to, and one more; 0 before.
+    seen: AtomicU64,
+}
+
+impl Core {
+    /// Begins to send canaries, unless they are under way.
+    pub(super) fn watch(self: &Arc<Self>) {
+        if self.watched.set(()).is_ok() {
+            for place in self.topology.places() {
+                self.spawn(Arc::clone(self).run_canary(place));
+            }
+        }
+    }
+
+    async fn run_canary(self: Arc<Self>, place: Place) {
+        // Only a layer that was closed opens none.
+        let Ok(mut mailbox) = self.open_mailbox(NAME, &MailboxOptions::default(), || ()) else { return };
+        let channel = mailbox.channel().clone();
+        let canary = Canary { place, channel, group: self.group_key_at(place), seen: AtomicU64::new(0) };
+        loop {
+            if let Beat::Deaf = self.pulses.beat(place, &mut mailbox, |message| self.sing(&canary, message)).await {
+                tracing::warn!(host = %self.topology.link(place).host(), "the layer does not hear itself; connecting again");
+                self.own.demand().reset(place);
+            }
+            sleep(PERIOD).await;
+        }
+    }
+
+    /// Sees to the memberships of this process, and sends one message.
+    async fn sing(&self, canary: &Canary, message: Message) -> Result<()> {
+        let emptied = self.flushes.load(Ordering::Acquire) + 1;
+        let (key, channel) = (&canary.group, canary.channel.as_str());
+        let mut commands = pipe();
+        commands.zscore(key, channel).zadd(key, channel, self.now().as_secs_f64()).ignore();
+        commands.pexpire(key, i64::try_from(MEMBERSHIP.as_millis()).unwrap_or(i64::MAX)).ignore();
+        let (member,): (Option<f64>,) = self.topology.pipeline(canary.place, &commands).await?;
+        if member.is_none() && canary.seen.load(Ordering::Relaxed) == emptied {
+            self.restore(Some(canary.place)).await?;
+            let host = Arc::clone(self.topology.link(canary.place).host());
+            tracing::warn!(%host, "Redis has lost its data; the group memberships of this process are restored");
+            self.counters.data_lost.add(1);
+            self.events.send(LayerEvent::DataLost { host });
+        }
+        canary.seen.store(emptied, Ordering::Relaxed);
+        let bytes = self.seal(&message, Some(To::Members(&[channel])))?;
+        let key = self.keys.messages(canary.channel.non_local());
+        self.put(canary.place, &[Parcel { key, bytes, capacity: usize::MAX }]).await.map(drop)
+    }
+
+    /// The key of a group that nobody uses, at a place.
+    fn group_key_at(&self, place: Place) -> String {
+        loop {
+            let name = format!("{NAME}.{:016x}", fastrand::u64(..));
+            let key = GroupName::new(name.as_str()).map(|group| self.keys.group(&group)).unwrap_or_default();
+            if self.topology.place(&name, &key) == place {
+                return key;
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The layer's own messages: over each host one published to itself, every few seconds. A host over which none comes
+//! back is listened on anew.
+
+use tokio::time::sleep;
+
+use redis::cmd;
+
+use super::PubSub;
+use crate::layer::MailboxOptions;
+use crate::layer::mailbox::Mailbox;
+use crate::layer::redis::link::Link;
+use crate::layer::redis::pulse::{Beat, PERIOD};
+use crate::layer::redis::topology::Place;
+use crate::{Message, Result};
+
+/// What the names of the canaries' channels begin with.
+const NAME: &str = "canary";
+
+impl PubSub {
+    /// Sends canaries over a place, and has it listened on anew where they do not come.
+    pub(super) async fn run_canary(&self, place: Place, listener: &Link) {
+        // Only a layer that was closed opens none.
+        let Ok(channel) = self.local.open(NAME, None, &MailboxOptions::default()) else { return };
+        let topic = channel.inbox.name.clone();
+        let _subscription = self.topics[&place].want(topic.as_str());
+        let mut mailbox = Mailbox::new(channel, || ());
+        loop {
+            let beat = self.pulses.beat(place, &mut mailbox, |message| self.sing(place, topic.as_str(), message));
+            if let Beat::Deaf = beat.await {
+                tracing::warn!(host = %listener.host(), "the layer does not hear itself; connecting again");
+                listener.reset();
+            }
+            sleep(PERIOD).await;
+        }
+    }
+
+    async fn sing(&self, place: Place, topic: &str, message: Message) -> Result<()> {
+        let payload = self.codec.encode(&message, None, super::now())?;
+        self.topology.query(place, cmd("PUBLISH").arg(topic).arg(payload)).await
+    }
+}
