@@ -3,6 +3,7 @@
 
 use futures_util::future::join_all;
 use rig::django::Backend;
+use rig::within;
 use serde_json::{Value, json};
 
 use super::sides::{PAUSE, Sides, next, now, numbered, numbers};
@@ -70,6 +71,54 @@ async fn what_is_no_message_is_counted() {
     assert_eq!(sides.rust.stats().dropped_undecodable, 23);
 }
 
+/// What Python sends and no message here may be: it costs itself alone.
+#[tokio::test]
+async fn what_is_too_deep_is_counted() {
+    for format in ["msgpack", "json"] {
+        let sides = open(json!({"serializer_format": format})).await;
+        let mut mailbox = sides.rust.mailbox().await;
+        let name = mailbox.channel().to_string();
+        let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
+        sides.python.send(&name, json!({"deep": deep})).await.unwrap();
+        sides.python.send(&name, numbered(1)).await.unwrap();
+        assert_eq!(next(&mut mailbox).await, numbered(1));
+        assert_eq!(sides.rust.stats().dropped_undecodable, 1);
+    }
+}
+
+/// What Python's json writes and others do not: numbers of any size, and halves of characters.
+#[tokio::test]
+async fn json_of_pythons_own_kind() {
+    let sides = open(json!({"serializer_format": "json"})).await;
+    let mut mailbox = sides.rust.mailbox().await;
+    let name = mailbox.channel().to_string();
+    for body in [r#""big": 1180591620717411303424"#, r#""half": "\ud83e""#, r#""nan": [NaN, -Infinity, "NaN"]"#] {
+        let body = format!(r#"{{{body}, "__asgi_channel__": "{name}"}}"#);
+        put(&sides, &key(&name), body.as_bytes()).await;
+    }
+    assert_eq!(next(&mut mailbox).await, json!({"big": 1180591620717411303424.0}));
+    // Passed on as it is to browsers, which have such halves too.
+    let half = within("half a character", mailbox.recv()).await.unwrap();
+    assert_eq!(half.json(), &br#"{"half":"\ud83e"}"#[..]);
+    assert_eq!(next(&mut mailbox).await, json!({"nan": [null, null, "NaN"]}));
+}
+
+/// What stands in a group and is no channel costs the members nothing.
+#[tokio::test]
+async fn members_that_are_no_channels() {
+    let sides = open(json!({})).await;
+    let Sides { python, rust, .. } = &sides;
+    let (theirs, mut ours) = (python.new_channel().await, rust.mailbox().await);
+    rust.group_add("g", &theirs).await;
+    rust.group_add("g", ours.channel().as_str()).await;
+    for member in [&b"a b"[..], b"", b"\xff\xfe", b"a!b!c"] {
+        sides.server().ok(&[&b"ZADD"[..], b"asgi:group:g", now().to_string().as_bytes(), member]).await;
+    }
+    rust.group_send("g", &numbered(1)).await;
+    assert_eq!(next(&mut ours).await, numbered(1));
+    assert_eq!(python.receive(&theirs).await.unwrap(), numbered(1));
+}
+
 /// What a Python worker that was killed had taken stays where Python looks for it.
 #[tokio::test]
 async fn work_in_flight_at_python_is_left_alone() {
@@ -106,10 +155,14 @@ async fn bursts_keep_their_order() {
 
         rust.group_add("g", ours.channel().as_str()).await;
         rust.group_add("g", &theirs).await;
-        join_all(messages.iter().map(|message| rust.group_send("g", message))).await;
+        for message in &messages {
+            rust.group_send("g", message).await;
+        }
         for n in 0..MESSAGES {
             assert_eq!(next(&mut ours).await, numbered(n), "to Rust, prefix of {length}");
         }
+        let received = python.receive_many(&theirs, messages.len(), PAUSE).await.unwrap();
+        assert_eq!(numbers(&received), (0..MESSAGES).collect::<Vec<_>>(), "to Python's group, prefix of {length}");
     }
 }
 

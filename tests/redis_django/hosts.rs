@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use channel_layers::GroupName;
 use channel_layers::layer::ChannelLayer;
 use rig::django::{Backend, Django};
-use rig::{RedisServer, Sentinels, until};
+use rig::{Authority, RedisServer, Sentinels, until};
 use serde_json::{Value, json};
 
-use super::sides::{PAUSE, Rust, Sides, next, numbered};
+use super::sides::{PAUSE, Rust, Sides, next, numbered, servers};
 
 const BACKENDS: [Backend; 2] = [Backend::Core, Backend::PubSub];
 
@@ -73,45 +73,44 @@ async fn groups_are_found_on_every_host() {
 }
 
 /// One host in each form, on both sides the very same text.
-#[tokio::test]
-async fn every_form_of_a_host() {
-    let servers = [
-        RedisServer::start().await,
-        RedisServer::start().await,
-        RedisServer::start().await,
-        RedisServer::options().password("p@ss/w#rd?").start().await,
-    ];
-    let config = json!({"hosts": [
+async fn every_form_of_a_host(backend: Backend) {
+    let password = "p@ss/w#rd?";
+    let mut servers = servers(3).await;
+    servers.push(RedisServer::options().password(password).start().await);
+    let hosts = json!([
         format!("redis://127.0.0.1:{}/2", servers[0].port()),
         ["127.0.0.1", servers[1].port()],
         {"address": format!("unix://{}?db=3", servers[2].socket())},
-        {"host": "127.0.0.1", "port": servers[3].port(), "password": "p@ss/w#rd?", "db": 1},
-    ]});
-    for backend in BACKENDS {
-        let django = Django::start().await;
-        let python = django.layer(backend, config.clone()).await;
-        let rust = Rust::open(backend, &config);
-        let mut ours = rust.mailbox().await;
-        let mut used = BTreeSet::new();
-        for n in 0..40 {
-            // Subscribed to by the reply to its own message.
-            let theirs = python.new_channel().await;
-            python.send(&theirs, json!({"type": "ready"})).await.unwrap();
-            python.receive(&theirs).await.unwrap();
-            rust.send(&theirs, &numbered(n)).await.unwrap();
-            assert_eq!(python.receive(&theirs).await.unwrap(), numbered(n));
-            let group = format!("group-{}", n * 7919);
-            rust.group_add(&group, ours.channel().as_str()).await;
-            python.group_send(&group, numbered(n)).await.unwrap();
-            assert_eq!(next(&mut ours).await, numbered(n));
-            if backend == Backend::Core {
-                used.extend(where_is(&servers, &format!("asgi:group:{group}")).await);
-            }
-        }
-        if backend == Backend::Core {
-            assert_eq!(used, BTreeSet::from([(0, 2), (1, 0), (2, 3), (3, 1)]));
-        }
+        {"host": "127.0.0.1", "port": servers[3].port(), "password": password, "db": 1},
+    ]);
+    let sides = Sides::on(servers, backend, json!({"hosts": hosts})).await;
+    let Sides { python, rust, .. } = &sides;
+    let mut ours = rust.mailbox().await;
+    let mut used = BTreeSet::new();
+    for n in 0..40 {
+        let theirs = python.new_channel().await;
+        sides.subscribed(&theirs, 1).await;
+        rust.send(&theirs, &numbered(n)).await.unwrap();
+        assert_eq!(python.receive(&theirs).await.unwrap(), numbered(n));
+        let group = format!("group-{}", n * 7919);
+        rust.group_add(&group, ours.channel().as_str()).await;
+        python.group_send(&group, numbered(n)).await.unwrap();
+        assert_eq!(next(&mut ours).await, numbered(n));
+        used.extend(where_is(&sides.servers, &format!("asgi:group:{group}")).await);
     }
+    if backend == Backend::Core {
+        assert_eq!(used, BTreeSet::from([(0, 2), (1, 0), (2, 3), (3, 1)]));
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_a_host_in_core() {
+    every_form_of_a_host(Backend::Core).await;
+}
+
+#[tokio::test]
+async fn every_form_of_a_host_in_pubsub() {
+    every_form_of_a_host(Backend::PubSub).await;
 }
 
 /// The servers and their databases that hold a key.
@@ -126,6 +125,35 @@ async fn where_is(servers: &[RedisServer], key: &str) -> Vec<(usize, u32)> {
         }
     }
     found
+}
+
+/// Servers with TLS that ask for a certificate, as a URL and as a map.
+#[tokio::test]
+async fn hosts_with_tls() {
+    let authority = Authority::new();
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        servers.push(RedisServer::options().tls(&authority, true).password("secret").start().await);
+    }
+    let (trusted, client, ports) = (authority.certificate(), authority.client(), [servers[0].port(), servers[1].port()]);
+    let hosts = json!([
+        format!(
+            "rediss://:secret@localhost:{}?ssl_ca_certs={trusted}&ssl_certfile={}&ssl_keyfile={}",
+            ports[0], client.certificate, client.key,
+        ),
+        {
+            "address": format!("rediss://:secret@127.0.0.1:{}", ports[1]),
+            "ssl_cert_reqs": "none", "ssl_certfile": client.certificate, "ssl_keyfile": client.key,
+        },
+    ]);
+    let sides = Sides::on(servers, Backend::Core, json!({"hosts": hosts})).await;
+    for n in 0..4 {
+        let (theirs, ours) = (sides.python.new_channel().await, sides.rust.new_channel().await);
+        sides.rust.send(&theirs, &numbered(n)).await.unwrap();
+        assert_eq!(sides.python.receive(&theirs).await.unwrap(), numbered(n));
+        sides.python.send(&ours, numbered(n)).await.unwrap();
+        assert_eq!(sides.rust.receive(&ours).await, numbered(n));
+    }
 }
 
 /// The master that sentinels know, before and after they made another server the master.

@@ -101,6 +101,7 @@ async fn each_side_ends_old_memberships_of_the_other() {
     let (theirs, ours) = (python.new_channel().await, rust.new_channel().await);
     for pythons_turn in [true, false] {
         let (old, young) = if pythons_turn { (&ours, &theirs) } else { (&theirs, &ours) };
+        sides.server().ok(&["FLUSHALL"]).await;
         rust.group_add("g", &ours).await;
         python.group_add("g", &theirs).await.unwrap();
         age(sides.server(), "asgi:group:g", 101.0).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use channel_layers::layer::redis::{Serializer, register_serializer};
-use channel_layers::{Message, Result};
+use channel_layers::{ChannelName, Message, Result};
 use rig::django::Backend;
 use serde_json::json;
 
@@ -53,11 +53,34 @@ async fn prefixes_keep_projects_apart() {
 
 #[tokio::test]
 async fn prefixes_of_any_characters() {
-    for backend in BACKENDS {
-        for prefix in ["", "my:project*[a]?é "] {
-            talk(&Sides::open(backend, 1, json!({"prefix": prefix})).await).await;
-        }
+    for (backend, prefix) in [
+        (Backend::Core, ""),
+        (Backend::PubSub, ""),
+        (Backend::Core, "my:project*[a]?é "),
+        // Python puts it in front of its channels' names here, and names have these characters alone.
+        (Backend::PubSub, "my-project_1.a"),
+    ] {
+        talk(&Sides::open(backend, 1, json!({"prefix": prefix})).await).await;
     }
+}
+
+/// With pub/sub groups work with a prefix that makes Python's channels no names.
+#[tokio::test]
+async fn groups_under_a_prefix_that_no_name_may_hold() {
+    let sides = Sides::open(Backend::PubSub, 1, json!({"prefix": "my:project é"})).await;
+    let Sides { python, rust, .. } = &sides;
+    let (theirs, mut ours) = (python.new_channel().await, rust.mailbox().await);
+    python.group_add("g", &theirs).await.unwrap();
+    rust.group_add("g", ours.channel().as_str()).await;
+    sides.group_subscribed("g", 2).await;
+    rust.group_send("g", &numbered(1)).await;
+    python.group_send("g", numbered(2)).await.unwrap();
+    python.send(ours.channel().as_str(), numbered(3)).await.unwrap();
+    for n in 1..4 {
+        assert_eq!(next(&mut ours).await, numbered(n));
+    }
+    assert_eq!(python.receive(&theirs).await.unwrap(), numbered(1));
+    assert!(ChannelName::new(theirs).is_err());
 }
 
 #[tokio::test]

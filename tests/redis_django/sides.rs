@@ -16,14 +16,14 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// A layer of Rust.
 pub(crate) struct Rust(Layer);
 
-/// A layer on each side.
+/// A layer on each side. The servers are the last to end, or the layers would complain.
 pub(crate) struct Sides {
-    pub(crate) servers: Vec<RedisServer>,
     pub(crate) backend: Backend,
     pub(crate) config: Value,
-    pub(crate) django: Django,
-    pub(crate) python: DjangoLayer,
     pub(crate) rust: Rust,
+    pub(crate) python: DjangoLayer,
+    pub(crate) django: Django,
+    pub(crate) servers: Vec<RedisServer>,
 }
 
 /// Servers without data.
@@ -79,7 +79,7 @@ impl Sides {
         let django = Django::start().await;
         let python = django.layer(backend, config.clone()).await;
         let rust = Rust::open(backend, &config);
-        Self { servers, backend, config, django, python, rust }
+        Self { backend, config, rust, python, django, servers }
     }
 
     pub(crate) fn server(&self) -> &RedisServer {

@@ -2,7 +2,7 @@
 
 use channel_layers::layer::ChannelLayer;
 use channel_layers::protocol::{Map, Value as Item};
-use channel_layers::{ChannelName, Message};
+use channel_layers::{ChannelName, ErrorKind, Message};
 use rig::django::{Backend, bytes};
 use serde_json::{Value, json};
 
@@ -81,6 +81,23 @@ fn floats(values: [f64; 3]) -> Message {
     let mut map = Map::new();
     map.insert("values", values.map(Item::from).to_vec());
     Message::try_from(map).unwrap()
+}
+
+/// Django has no limit to the size of a message, and ours is for what we send.
+#[tokio::test]
+async fn large_messages() {
+    for backend in [Backend::Core, Backend::PubSub] {
+        let sides = Sides::open(backend, 1, json!({})).await;
+        let Sides { python, rust, .. } = &sides;
+        let (theirs, mut ours) = (python.new_channel().await, rust.mailbox().await);
+        sides.subscribed(&theirs, 1).await;
+        let (large, larger) = (json!({"text": "x".repeat(1_000_000)}), json!({"text": "x".repeat(4_000_000)}));
+        rust.send(&theirs, &large).await.unwrap();
+        assert_eq!(python.receive(&theirs).await.unwrap(), large);
+        assert_eq!(rust.send(&theirs, &larger).await.unwrap_err().kind(), ErrorKind::MessageTooLarge);
+        python.send(ours.channel().as_str(), larger.clone()).await.unwrap();
+        assert_eq!(next(&mut ours).await, larger);
+    }
 }
 
 /// Numbers that JSON does not have: msgpack carries them, and in JSON, where Python writes words that are no JSON, they

@@ -87,9 +87,10 @@ impl Core {
         let mut commands = pipe();
         commands.zrembyscore(&key, 0, over).ignore().zrange(&key, 0, -1);
         let place = self.topology.place(group.as_str(), &key);
-        let (members,): (Vec<String>,) = self.topology.pipeline(place, &commands).await?;
+        let (members,): (Vec<Vec<u8>>,) = self.topology.pipeline(place, &commands).await?;
         // What is no channel name was put there by something else, and has no key.
-        Ok(members.into_iter().filter_map(|member| ChannelName::new(member).ok()).collect())
+        let name = |member| ChannelName::new(String::from_utf8(member).ok()?).ok();
+        Ok(members.into_iter().filter_map(name).collect())
     }
 
     /// One message for each key: members that share one are named in it.
