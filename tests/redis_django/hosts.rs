@@ -135,7 +135,8 @@ async fn hosts_with_tls() {
     for _ in 0..2 {
         servers.push(RedisServer::options().tls(&authority, true).password("secret").start().await);
     }
-    let (trusted, client, ports) = (authority.certificate(), authority.client(), [servers[0].port(), servers[1].port()]);
+    let (trusted, client, ports) =
+        (authority.certificate(), authority.client(), [servers[0].port(), servers[1].port()]);
     let hosts = json!([
         format!(
             "rediss://:secret@localhost:{}?ssl_ca_certs={trusted}&ssl_certfile={}&ssl_keyfile={}",
