@@ -1,6 +1,8 @@
 //! What the original does wrong, and what reaches a key of ours that no channel layer has written: none of it costs us
 //! more than the message itself.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use rig::django::Backend;
 use rig::within;
@@ -164,6 +166,51 @@ async fn bursts_keep_their_order() {
         let received = python.receive_many(&theirs, messages.len(), PAUSE).await.unwrap();
         assert_eq!(numbers(&received), (0..MESSAGES).collect::<Vec<_>>(), "to Python's group, prefix of {length}");
     }
+}
+
+/// What Python sends one after the other arrives so.
+#[tokio::test]
+async fn pythons_order_is_kept() {
+    const MESSAGES: usize = 300;
+    let sides = open(json!({"capacity": 1000})).await;
+    let mut mailbox = sides.rust.mailbox().await;
+    sides.rust.group_add("g", mailbox.channel().as_str()).await;
+    let receive = async {
+        let mut received = Vec::new();
+        while received.len() < MESSAGES {
+            received.push(next(&mut mailbox).await);
+        }
+        received
+    };
+    let groups = ["g".to_owned()];
+    let (raised, received) = tokio::join!(sides.python.burst(&groups, MESSAGES, 1, json!({})), receive);
+    assert!(raised.is_empty(), "{raised:?}");
+    assert_eq!(numbers(&received), (0..MESSAGES as u64).collect::<Vec<_>>());
+}
+
+/// A receive of Python's that is cancelled loses what it was about to return. Ours gives it back, or keeps it.
+#[tokio::test]
+async fn receives_that_are_given_up_lose_nothing() {
+    const MESSAGES: u64 = 150;
+    let sides = open(json!({"capacity": 1000})).await;
+    let Sides { python, rust, .. } = &sides;
+    let own = rust.new_channel().await;
+    for channel in [own.as_str(), "jobs"] {
+        let mut received = Vec::new();
+        for n in 0..MESSAGES {
+            python.send(channel, numbered(n)).await.unwrap();
+            // At every moment of the message's way.
+            let patience = Duration::from_micros(n * 20);
+            received.extend(tokio::time::timeout(patience, rust.receive(channel)).await);
+        }
+        while received.len() < MESSAGES as usize {
+            received.push(rust.receive(channel).await);
+        }
+        let mut received = numbers(&received);
+        received.sort_unstable();
+        assert_eq!(received, (0..MESSAGES).collect::<Vec<_>>(), "{channel}");
+    }
+    assert_eq!(rust.stats().dropped_in_return, 0);
 }
 
 /// A thousand messages of Python's at once to fifty groups of a process, with default settings: Python's own receivers

@@ -17,7 +17,7 @@ async fn open(more: Value) -> Sides {
 /// Makes everything under a key older by so many seconds.
 async fn age(server: &RedisServer, key: &str, seconds: f64) {
     for member in server.ok(&["ZRANGE", key, "0", "-1"]).await.list() {
-        let seconds = format!("-{seconds}");
+        let seconds = (-seconds).to_string();
         server.ok(&[&b"ZINCRBY"[..], key.as_bytes(), seconds.as_bytes(), &member.data()]).await;
     }
 }
@@ -179,6 +179,23 @@ async fn expired_messages_of_python_are_not_delivered() {
         let (received, ()) = tokio::join!(rust.receive(&channel), send);
         assert_eq!(received, numbered(2));
     }
+}
+
+/// Both sides hear a sender whose clock is ahead, after what others sent later.
+#[tokio::test]
+async fn clocks_that_are_ahead() {
+    let sides = open(json!({})).await;
+    let Sides { python, rust, .. } = &sides;
+    let (theirs, ours) = (python.new_channel().await, rust.new_channel().await);
+    python.send(&ours, numbered(1)).await.unwrap();
+    rust.send(&theirs, &numbered(1)).await.unwrap();
+    for channel in [&theirs, &ours] {
+        age(sides.server(), &key(channel), -3600.0).await;
+    }
+    python.send(&ours, numbered(2)).await.unwrap();
+    rust.send(&theirs, &numbered(2)).await.unwrap();
+    assert_eq!((rust.receive(&ours).await, rust.receive(&ours).await), (numbered(2), numbered(1)));
+    assert_eq!(numbers(&python.receive_many(&theirs, 2, PAUSE).await.unwrap()), [2, 1]);
 }
 
 /// A time with a fraction works with Rust's groups, where Python's fail with it.

@@ -1,7 +1,9 @@
 //! Every verb between the sides, over both layouts, both formats, plain and encrypted, on one host and on three.
 
+use channel_layers::layer::ChannelLayer;
+use channel_layers::{ChannelName, ErrorKind};
 use rig::django::Backend;
-use rig::within;
+use rig::{until, within};
 use serde_json::{Value, json};
 
 use super::sides::{PAUSE, Sides, next, numbered, numbers};
@@ -164,6 +166,60 @@ async fn place_of(sides: &Sides, key: &str) -> String {
         }
     }
     panic!("{key} is nowhere");
+}
+
+/// Names that no mailbox owns share a key: what arrives with a message for one of them is kept for the others.
+#[tokio::test]
+async fn names_share_a_key() {
+    let sides = Sides::open(Backend::Core, 1, json!({})).await;
+    let Sides { python, rust, .. } = &sides;
+    let ours = [rust.new_channel().await, rust.new_channel().await, rust.new_channel().await];
+    let theirs = [python.new_channel().await, python.new_channel().await, python.new_channel().await];
+    for n in 0..3 {
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            python.send(ours, numbered(n)).await.unwrap();
+            rust.send(theirs, &numbered(n)).await.unwrap();
+        }
+    }
+    for (ours, theirs) in ours.iter().zip(&theirs).rev() {
+        for n in 0..3 {
+            assert_eq!(rust.receive(ours).await, numbered(n));
+            assert_eq!(python.receive(theirs).await.unwrap(), numbered(n));
+        }
+    }
+}
+
+/// No side receives for the other.
+#[tokio::test]
+async fn each_side_receives_its_own() {
+    let sides = Sides::open(Backend::Core, 1, json!({})).await;
+    let theirs = ChannelName::new(sides.python.new_channel().await).unwrap();
+    let refused = within("a refusal", sides.rust.layer().receive(&theirs)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidName);
+    let ours = sides.rust.new_channel().await;
+    assert_eq!(sides.python.receive(&ours).await.unwrap_err().kind, "AssertionError");
+}
+
+/// A mailbox that is dropped leaves the groups that Python sends to.
+#[tokio::test]
+async fn dropping_a_mailbox_leaves_pythons_groups() {
+    for backend in [Backend::Core, Backend::PubSub] {
+        let sides = Sides::open(backend, 1, json!({})).await;
+        let Sides { python, rust, .. } = &sides;
+        let (theirs, ours) = (python.new_channel().await, rust.mailbox().await);
+        python.group_add("g", &theirs).await.unwrap();
+        rust.group_add("g", ours.channel().as_str()).await;
+        sides.group_subscribed("g", 2).await;
+        drop(ours);
+        sides.group_subscribed("g", 1).await;
+        if backend == Backend::Core {
+            let members = ["ZRANGE", "asgi:group:g", "0", "-1"];
+            until!("only Python is left", sides.server().ok(&members).await.texts() == [theirs.as_str()]);
+        }
+        python.group_send("g", numbered(1)).await.unwrap();
+        rust.group_send("g", &numbered(2)).await;
+        assert_eq!(numbers(&python.receive_many(&theirs, 2, PAUSE).await.unwrap()), [1, 2]);
+    }
 }
 
 /// Workers of both sides share a work queue.
