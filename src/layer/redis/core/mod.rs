@@ -173,8 +173,9 @@ impl Core {
             members.iter().for_each(|member| self.leave(member, vec![group.clone()]));
         }
         self.local.close();
+        self.work.close();
+        let farewell = tokio::time::timeout(FAREWELL, async { tokio::join!(self.work.end(), self.end_left()).1 }).await;
         self.end();
-        let farewell = tokio::time::timeout(FAREWELL, self.end_left()).await;
         self.events.close();
         farewell.unwrap_or(Ok(()))
     }

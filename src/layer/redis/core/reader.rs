@@ -70,7 +70,7 @@ pub(super) struct Reader<S> {
 
 /// Why a connection is not used any more.
 enum End {
-    /// Nobody needs the reader.
+    /// Nobody needs the reader any more.
     Idle,
     Lost(Arc<str>),
 }
@@ -91,6 +91,7 @@ struct Pop {
 
 impl<S: Source> Reader<S> {
     pub(super) async fn run(mut self) {
+        let _reading = self.source.demand().read();
         let mut backoff = Backoff::default();
         loop {
             match self.connect().await {
@@ -130,6 +131,9 @@ impl<S: Source> Reader<S> {
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
         self.give_back(&mut pop.connection).await?;
+        if self.source.demand().is_closing() {
+            return Err(End::Idle);
+        }
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
             return self.idle(pop).await;

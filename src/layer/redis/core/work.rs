@@ -77,6 +77,11 @@ impl Work {
         state.closed = true;
         state.waiting.clear();
     }
+
+    /// Waits until nothing is popped any more, and what was popped for nobody is back.
+    pub(super) async fn end(&self) {
+        self.demand.close().await;
+    }
 }
 
 impl Source for Work {
