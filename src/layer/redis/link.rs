@@ -35,6 +35,7 @@ struct Inner {
     state: watch::Receiver<State>,
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    closed: Arc<Notify>,
     patience: Duration,
     supervisor: AbortHandle,
 }
@@ -54,18 +55,19 @@ impl Link {
     pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
-        let (suspect, deaf) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let [suspect, deaf, closed] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let supervisor = Supervisor {
             host: Arc::clone(&host),
             target,
             state: sender,
             suspect: Arc::clone(&suspect),
             deaf: Arc::clone(&deaf),
+            closed: Arc::clone(&closed),
             patience,
             push,
         };
         let supervisor = runtime.spawn(supervisor.run()).abort_handle();
-        Self(Arc::new(Inner { host, state, suspect, deaf, patience, supervisor }))
+        Self(Arc::new(Inner { host, state, suspect, deaf, closed, patience, supervisor }))
     }
 
     pub(super) fn host(&self) -> &Arc<str> {
@@ -129,6 +131,11 @@ impl Link {
         self.0.deaf.notify_one();
     }
 
+    /// Ends the connection for good.
+    pub(super) fn close(&self) {
+        self.0.closed.notify_one();
+    }
+
     /// Has the connection looked after at once.
     pub(super) fn suspect(&self) {
         self.0.suspect.notify_one();
@@ -155,12 +162,23 @@ struct Supervisor {
     /// Somebody has reason to think that the connection, or the server, is not what it should be.
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    closed: Arc<Notify>,
     patience: Duration,
     push: Option<OnPush>,
 }
 
 impl Supervisor {
     async fn run(self) {
+        tokio::select! {
+            biased;
+            () = self.closed.notified() => {}
+            () = self.supervise() => {}
+        }
+        // Nobody keeps the connection that is in the state.
+        self.state.send_replace(State::Down(Some(Refusal { reason: "the layer was closed".into(), lasting: true })));
+    }
+
+    async fn supervise(&self) {
         let (mut made, mut backoff) = (0, Backoff::default());
         loop {
             let refusal = match self.connect().await {

@@ -68,6 +68,11 @@ impl Topology {
         Ok(())
     }
 
+    /// Ends every connection for good.
+    pub(super) fn close(&self) {
+        self.hosts.iter().for_each(|server| server.link.close());
+    }
+
     /// The place of a key, which `channels_redis` finds by hashing another text.
     pub(super) fn place(&self, hashed: &str, _key: &str) -> Place {
         Place(ring::shard(hashed, self.hosts.len()))

@@ -176,6 +176,7 @@ impl Core {
         self.work.close();
         let farewell = tokio::time::timeout(FAREWELL, async { tokio::join!(self.work.end(), self.end_left()).1 }).await;
         self.end();
+        self.topology.close();
         self.events.close();
         farewell.unwrap_or(Ok(()))
     }

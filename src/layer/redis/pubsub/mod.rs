@@ -308,6 +308,7 @@ impl PubSub {
         self.end();
         self.groups().clear();
         self.kept.clear();
+        self.topology.close();
         self.events.close();
     }
 }
