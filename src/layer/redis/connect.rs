@@ -59,6 +59,8 @@ pub(super) async fn open(info: &ConnectionInfo, answers: Option<Duration>, push:
         }
         .map_err(|e| Refusal { lasting: is_lasting(&e), reason: e.to_string().into() })?;
         let version = examine(&mut connection).await?;
+        // Both are for people and for tidying up; a server that refuses them can do without.
+        let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
         let id = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
         Ok(Opened { connection, version, id })
     };

@@ -7,17 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::pipe;
-use tokio::time::sleep;
-
 use super::Core;
 use super::reader::Source;
 use super::send::Parcel;
-use crate::layer::redis::pulse::{Beat, PERIOD};
 use crate::layer::redis::topology::Place;
 use crate::layer::redis::wire::To;
 use crate::layer::{LayerEvent, MailboxOptions};
 use crate::{ChannelName, GroupName, Message, Result};
+use redis::pipe;
 
 /// What the names of the canaries' groups and channels begin with.
 const NAME: &str = "canary";
@@ -50,11 +47,9 @@ impl Core {
         let channel = mailbox.channel().clone();
         let canary = Canary { place, channel, group: self.group_key_at(place), seen: AtomicU64::new(0) };
         loop {
-            if let Beat::Deaf = self.pulses.beat(place, &mut mailbox, |message| self.sing(&canary, message)).await {
-                tracing::warn!(host = %self.topology.link(place).host(), "the layer does not hear itself; connecting again");
-                self.own.demand().reset(place);
-            }
-            sleep(PERIOD).await;
+            self.pulses.until_deaf(place, &mut mailbox, |message| self.sing(&canary, message)).await;
+            tracing::warn!(host = %self.topology.link(place).host(), "the layer does not hear itself; connecting again");
+            self.own.demand().reset(place);
         }
     }
 
