@@ -102,6 +102,11 @@ impl Topology {
         Link::new(server.link.host(), server.target.clone(), self.patience, Some(push), runtime)
     }
 
+    /// Ends every connection.
+    pub(super) fn end(&self) {
+        self.hosts.iter().for_each(|server| server.link.end());
+    }
+
     /// How long a verb waits for a server.
     pub(super) fn patience(&self) -> Duration {
         self.patience
