@@ -39,6 +39,10 @@ pub(super) struct Opened {
     pub(super) version: Version,
     /// The connection's number on the server.
     pub(super) id: i64,
+    /// What the server's process is called: numbers of connections mean something to this one alone.
+    pub(super) run: Option<Arc<str>>,
+    /// Whether the server can send without being asked, as it does what was published.
+    pub(super) pushes: bool,
 }
 
 /// Why a server cannot be used.
@@ -53,16 +57,17 @@ pub(super) struct Refusal {
 /// bound, since what such a command takes off a queue after its time would be lost.
 pub(super) async fn open(info: &ConnectionInfo, answers: Option<Duration>, push: OnPush) -> Result<Opened, Refusal> {
     let attempt = async {
-        let mut connection = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
-            Err(e) if e.kind() == Kind::RESP3NotSupported => dial(info, ProtocolVersion::RESP2, answers, &push).await,
-            dialled => dialled,
-        }
-        .map_err(|e| Refusal { lasting: is_lasting(&e), reason: e.to_string().into() })?;
-        let version = examine(&mut connection).await?;
+        let (connection, pushes) = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
+            Err(e) if is_old(&e) => (dial(info, ProtocolVersion::RESP2, answers, &push).await, false),
+            dialled => (dialled, true),
+        };
+        let mut connection =
+            connection.map_err(|e| Refusal { lasting: is_lasting(&e), reason: e.to_string().into() })?;
+        let (version, run) = examine(&mut connection).await?;
         // Both are for people and for tidying up; a server that refuses them can do without.
         let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
         let id = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
-        Ok(Opened { connection, version, id })
+        Ok(Opened { connection, version, id, run, pushes })
     };
     match tokio::time::timeout(ATTEMPT, attempt).await {
         Ok(opened) => opened,
@@ -93,12 +98,12 @@ async fn dial(
 }
 
 /// Whether a layer can work with the server.
-async fn examine(connection: &mut MultiplexedConnection) -> Result<Version, Refusal> {
+async fn examine(connection: &mut MultiplexedConnection) -> Result<(Version, Option<Arc<str>>), Refusal> {
     let lasting = |reason: String| Refusal { reason: reason.into(), lasting: true };
     let info: String = match cmd("INFO").query_async(connection).await {
         Ok(info) => info,
         // A user who may not ask gets the benefit of the doubt.
-        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => return Ok(OLDEST),
+        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => return Ok((OLDEST, None)),
         Err(e) => return Err(Refusal { lasting: is_lasting(&e), reason: e.to_string().into() }),
     };
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
@@ -113,7 +118,7 @@ async fn examine(connection: &mut MultiplexedConnection) -> Result<Version, Refu
     if field("loading") == Some("1") {
         return Err(Refusal { reason: "it is loading its data".into(), lasting: false });
     }
-    Ok(version)
+    Ok((version, field("run_id").map(Into::into)))
 }
 
 /// Asks for a sign of life, and whether the server still takes writes; says what is wrong where something is.
@@ -136,6 +141,12 @@ impl Version {
         let mut parts = text.split('.').map(|part| part.parse().ok());
         Some(Self(parts.next()??, parts.next()??))
     }
+}
+
+/// Whether a server does not know `HELLO`. The library knows how Redis 5 says so, and Redis 4 says it in other quotes.
+fn is_old(fault: &RedisError) -> bool {
+    let unknown = |text: &str| text.starts_with("unknown command") && text.contains("HELLO");
+    fault.kind() == Kind::RESP3NotSupported || fault.detail().is_some_and(unknown)
 }
 
 fn is_lasting(fault: &RedisError) -> bool {

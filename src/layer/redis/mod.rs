@@ -40,6 +40,7 @@ mod core;
 mod fault;
 mod host;
 mod link;
+mod outage;
 mod pubsub;
 mod pulse;
 mod script;

@@ -68,11 +68,6 @@ impl Topology {
         Ok(())
     }
 
-    /// Ends every connection for good.
-    pub(super) fn close(&self) {
-        self.hosts.iter().for_each(|server| server.link.close());
-    }
-
     /// The place of a key, which `channels_redis` finds by hashing another text.
     pub(super) fn place(&self, hashed: &str, _key: &str) -> Place {
         Place(ring::shard(hashed, self.hosts.len()))
@@ -105,6 +100,11 @@ impl Topology {
     pub(super) fn listener(&self, place: Place, push: OnPush, runtime: &Handle) -> Link {
         let server = &self.hosts[place.0];
         Link::new(server.link.host(), server.target.clone(), self.patience, Some(push), runtime)
+    }
+
+    /// Ends every connection.
+    pub(super) fn end(&self) {
+        self.hosts.iter().for_each(|server| server.link.end());
     }
 
     /// How long a verb waits for a server.

@@ -3,32 +3,28 @@
 use std::sync::Arc;
 
 use super::Core;
-use crate::layer::LayerEvent;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::link::State;
+use crate::layer::redis::outage::Outage;
 use crate::layer::redis::topology::Place;
 
 impl Core {
     /// Follows one server's connection.
     pub(super) async fn run_keeper(self: Arc<Self>, place: Place) {
         let (host, mut state) = (self.topology.link(place).host().clone(), self.topology.link(place).watch());
-        let mut down = None;
+        let outage = Outage::new(&host, &self.events);
         loop {
             let now = state.borrow_and_update().clone();
             match now {
-                State::Up(_, 1) => {}
-                State::Up(..) => {
-                    self.counters.reconnects.add(1);
-                    self.restore_at(place).await;
-                    let after = down.take().map(|since: tokio::time::Instant| since.elapsed()).unwrap_or_default();
-                    tracing::info!(%host, ?after, "Redis is in reach again, and group memberships are restored");
-                    self.events.send(LayerEvent::Reconnected { host: host.clone(), after });
+                State::Up(_, made) => {
+                    if made > 1 {
+                        self.counters.reconnects.add(1);
+                        self.restore_at(place).await;
+                    }
+                    outage.ends(made);
                 }
-                State::Down(Some(refusal)) if down.is_none() => {
-                    down = Some(tokio::time::Instant::now());
-                    self.events.send(LayerEvent::Disconnected { host: host.clone(), reason: refusal.reason });
-                }
-                State::Down(_) => {}
+                State::Down(Some(refusal)) => outage.begins(&refusal.reason),
+                State::Down(None) => {}
             }
             if state.changed().await.is_err() {
                 return;

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, cmd, pipe};
+use redis::{Pipeline, RedisError, cmd, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Refusal, Version};
+use crate::layer::redis::connect::{self, Opened, Refusal, Version};
 use crate::layer::redis::link;
 use crate::layer::redis::topology::Place;
 
@@ -68,6 +69,13 @@ pub(super) struct Reader<S> {
     pub(super) last: String,
 }
 
+/// Which connection of which process of the server.
+#[derive(Clone)]
+struct Id {
+    number: i64,
+    run: Option<Arc<str>>,
+}
+
 /// Why a connection is not used any more.
 enum End {
     /// Nobody needs the reader any more.
@@ -85,18 +93,21 @@ impl From<RedisError> for End {
 struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
-    id: i64,
+    id: Id,
     ended: Arc<Notify>,
 }
 
 impl<S: Source> Reader<S> {
     pub(super) async fn run(mut self) {
         let _reading = self.source.demand().read();
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut given_up) = (Backoff::default(), None);
         loop {
-            match self.connect().await {
+            match self.connect(given_up.as_ref()).await {
                 Ok(mut pop) => {
-                    backoff = Backoff::default();
+                    if given_up.is_some() {
+                        self.core.counters.reconnects.add(1);
+                    }
+                    let begun = Instant::now();
                     match self.serve(&mut pop).await {
                         End::Idle => return,
                         End::Lost(reason) => {
@@ -104,20 +115,30 @@ impl<S: Source> Reader<S> {
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
                         }
                     }
-                    self.bury(pop.id).await;
+                    backoff.lasted(begun.elapsed());
+                    let id = pop.id.clone();
+                    drop(pop);
+                    self.bury(&id).await;
+                    given_up = Some(id);
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
-            self.core.counters.reconnects.add(1);
             backoff.wait().await;
         }
     }
 
-    async fn connect(&self) -> Result<Pop, Refusal> {
+    /// Connects, and kills what was given up before: from here, because the way there may have been shut until now.
+    async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
         let info = self.core.topology.address(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, ended })
+        let mut opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
+        if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
+            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
+        }
+        // Whoever called it deaf meant the one before.
+        let _ = self.signals.deaf.notified().now_or_never();
+        let id = Id { number: opened.id, run: opened.run };
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, ended })
     }
 
     /// Pops until the connection ends.
@@ -147,6 +168,7 @@ impl<S: Source> Reader<S> {
     /// Waits until something is wanted.
     async fn idle(&self, pop: &Pop) -> Result<(), End> {
         tokio::select! {
+            biased;
             () = self.signals.changed.notified() => Ok(()),
             () = pop.ended.notified() => Err(End::Lost("the server hung up".into())),
             () = sleep(IDLE) => if self.source.demand().retire(self.place) { Err(End::Idle) } else { Ok(()) },
@@ -162,7 +184,7 @@ impl<S: Source> Reader<S> {
             tokio::select! {
                 biased;
                 popped = &mut popping => return Ok(popped?),
-                () = self.signals.changed.notified() => self.unblock(pop.id),
+                () = self.signals.changed.notified() => self.unblock(&pop.id),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -171,27 +193,23 @@ impl<S: Source> Reader<S> {
     }
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, id: i64) {
-        let (core, place) = (Arc::clone(&self.core), self.place);
+    fn unblock(&self, id: &Id) {
+        let (number, Some(mut commands)) = (id.number, self.commands(id)) else { return };
         self.core.runtime.spawn(async move {
-            let mut unblock = cmd("CLIENT");
-            unblock.arg("UNBLOCK").arg(id);
-            if let Err(e) = core.topology.query::<()>(place, &unblock).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
     }
 
+    /// The connection for commands, if it leads to the server that knows this number.
+    fn commands(&self, id: &Id) -> Option<MultiplexedConnection> {
+        self.core.topology.link(self.place).now().filter(|opened| id.is_of(opened)).map(|opened| opened.connection)
+    }
+
     async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
         let returned = self.source.returned(self.place);
-        if returned.is_empty() {
-            return Ok(());
-        }
-        let mut commands = pipe();
-        for (key, popped) in &returned {
-            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
-            commands.cmd("PEXPIRE").arg(&**key).arg(self.core.expiry_millis()).ignore();
-        }
+        let Some(commands) = self.core.giving_back(&returned) else { return Ok(()) };
         match commands.query_async::<()>(connection).await {
             Ok(()) => self.core.counters.given_back.add(returned.len()),
             // They may be back, and giving them back again might deliver them twice.
@@ -203,12 +221,43 @@ impl<S: Source> Reader<S> {
         Ok(())
     }
 
-    /// Makes sure that the server does not go on popping for a connection that was given up.
-    async fn bury(&self, id: i64) {
-        let mut kill = cmd("CLIENT");
-        kill.arg("KILL").arg("ID").arg(id);
-        // The server may be out of reach, or know already.
-        let _ = timeout(BURIAL, self.core.topology.query::<()>(self.place, &kill)).await;
+    /// Has the server pop no more for a connection that was given up, if it can be told by now.
+    async fn bury(&self, id: &Id) {
+        if let Some(mut commands) = self.commands(id) {
+            // Where it cannot, the next connection tells it before it pops.
+            let _ = kill(&mut commands, id).await;
+        }
+    }
+}
+
+impl Core {
+    /// The commands that give messages back, if there are any.
+    pub(super) fn giving_back(&self, returned: &[(Arc<str>, Popped)]) -> Option<Pipeline> {
+        let mut commands = pipe();
+        for (key, popped) in returned {
+            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
+            commands.cmd("PEXPIRE").arg(&**key).arg(self.expiry_millis()).ignore();
+        }
+        (!returned.is_empty()).then_some(commands)
+    }
+}
+
+impl Id {
+    /// Whether the other end of a connection is the server that this is a number of. Another one, or the same started
+    /// again, has given the number to somebody else.
+    fn is_of(&self, opened: &Opened) -> bool {
+        self.run.is_some() && self.run == opened.run
+    }
+}
+
+/// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
+async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc<str>> {
+    let mut kill = cmd("CLIENT");
+    kill.arg("KILL").arg("ID").arg(id.number);
+    match timeout(BURIAL, kill.query_async::<()>(connection)).await {
+        Ok(Err(e)) if e.is_io_error() => Err(e.to_string().into()),
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
     }
 }
 
