@@ -1,6 +1,7 @@
 //! The layers that share a Redis with Django's `channels_redis`, byte by byte.
 
 mod backoff;
+mod cluster;
 mod config;
 mod connect;
 mod core;

@@ -2,15 +2,15 @@
 //!
 //! What must stay true: a pop that was sent is never cancelled, since the server would hand a message to nobody; to look
 //! at other keys it is unblocked on the server, over the connection for commands. A connection that is given up is killed
-//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, on
-//! the same connection, so that nothing overtakes it.
+//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, so
+//! that nothing overtakes it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, cmd, pipe};
+use redis::{Cmd, RedisError, cmd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -18,8 +18,8 @@ use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Refusal, Version};
-use crate::layer::redis::link;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::link::{self, Link};
+use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
 /// connection that leads nowhere.
@@ -33,6 +33,9 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// How long the server may take to kill a connection that was given up.
 const BURIAL: Duration = Duration::from_secs(1);
+
+/// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
+const SWEEP: Duration = Duration::from_millis(50);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -72,6 +75,8 @@ pub(super) struct Reader<S> {
 enum End {
     /// Nobody needs the reader.
     Idle,
+    /// The place is on another server.
+    Moved,
     Lost(Arc<str>),
 }
 
@@ -86,6 +91,7 @@ struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
     id: i64,
+    route: Route,
     ended: Arc<Notify>,
 }
 
@@ -96,14 +102,16 @@ impl<S: Source> Reader<S> {
             match self.connect().await {
                 Ok(mut pop) => {
                     backoff = Backoff::default();
+                    let host = pop.route.link.host().clone();
                     match self.serve(&mut pop).await {
                         End::Idle => return,
+                        // It has answered, so it holds no pop.
+                        End::Moved => tracing::debug!(%host, "what is received moved to another server"),
                         End::Lost(reason) => {
-                            let host = self.core.topology.link(self.place).host().clone();
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
+                            bury(&pop).await;
                         }
                     }
-                    self.bury(pop.id).await;
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
@@ -113,10 +121,10 @@ impl<S: Source> Reader<S> {
     }
 
     async fn connect(&self) -> Result<Pop, Refusal> {
-        let info = self.core.topology.address(self.place).await?;
+        let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, ended })
+        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
     }
 
     /// Pops until the connection ends.
@@ -129,7 +137,7 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
-        self.give_back(&mut pop.connection).await?;
+        self.give_back().await;
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
             return self.idle(pop).await;
@@ -153,12 +161,20 @@ impl<S: Source> Reader<S> {
     async fn pop(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<Option<(String, Vec<Popped>)>, End> {
         let mut connection = pop.connection.clone();
         let mut popping = std::pin::pin!(take(&mut connection, pop.batches, S::BATCH, keys));
-        let deadline = Instant::now() + BLOCK + GRACE;
+        let (deadline, mut leaving) = (Instant::now() + BLOCK + GRACE, false);
         loop {
             tokio::select! {
                 biased;
-                popped = &mut popping => return Ok(popped?),
-                () = self.signals.changed.notified() => self.unblock(pop.id),
+                popped = &mut popping => return match popped {
+                    Ok(None) if leaving => Err(End::Moved),
+                    Ok(popped) => Ok(popped),
+                    Err(fault) => self.refused(pop, keys, fault).await,
+                },
+                () = self.core.topology.left(self.place, &pop.route), if !leaving => {
+                    leaving = true;
+                    self.unblock(pop);
+                }
+                () = self.signals.changed.notified() => self.unblock(pop),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -166,46 +182,75 @@ impl<S: Source> Reader<S> {
         }
     }
 
+    /// Finds out what an error means that a pop was answered with.
+    async fn refused(&self, pop: &Pop, keys: &[Arc<str>], fault: RedisError) -> Result<Option<(String, Vec<Popped>)>, End> {
+        if self.core.topology.learn(self.place, &pop.route, &fault) {
+            return Err(End::Moved);
+        }
+        if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
+            self.sweep(keys).await;
+            return Ok(None);
+        }
+        Err(fault.into())
+    }
+
+    /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
+    async fn sweep(&self, keys: &[Arc<str>]) {
+        for key in keys {
+            let mut pop = cmd("ZPOPMIN");
+            pop.arg(&**key).arg(S::BATCH);
+            match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
+                Ok(messages) => self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect()),
+                Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
+            }
+        }
+        let _ = timeout(SWEEP, self.signals.changed.notified()).await;
+    }
+
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, id: i64) {
-        let (core, place) = (Arc::clone(&self.core), self.place);
+    fn unblock(&self, pop: &Pop) {
+        let (link, id) = (pop.route.link.clone(), pop.id);
         self.core.runtime.spawn(async move {
-            let mut unblock = cmd("CLIENT");
-            unblock.arg("UNBLOCK").arg(id);
-            if let Err(e) = core.topology.query::<()>(place, &unblock).await {
+            if let Err(e) = tell(&link, cmd("CLIENT").arg("UNBLOCK").arg(id)).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
     }
 
-    async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
+    async fn give_back(&self) {
         let returned = self.source.returned(self.place);
         if returned.is_empty() {
-            return Ok(());
+            return;
         }
-        let mut commands = pipe();
-        for (key, popped) in &returned {
-            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
-            commands.cmd("PEXPIRE").arg(&**key).arg(self.core.expiry_millis()).ignore();
-        }
-        match commands.query_async::<()>(connection).await {
-            Ok(()) => self.core.counters.given_back.add(returned.len()),
+        let commands = returned.iter().flat_map(|(key, popped)| {
+            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
+            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
+            expire.arg(&**key).arg(self.core.expiry_millis());
+            [(self.place, add), (self.place, expire)]
+        });
+        match self.core.topology.batch(&commands.collect::<Vec<_>>()).await {
+            Ok(_) => self.core.counters.given_back.add(returned.len()),
             // They may be back, and giving them back again might deliver them twice.
             Err(e) => {
                 self.core.counters.lost.add(returned.len());
-                return Err(e.into());
+                tracing::warn!(error = %e, "messages could not be given back for certain");
             }
         }
-        Ok(())
     }
+}
 
-    /// Makes sure that the server does not go on popping for a connection that was given up.
-    async fn bury(&self, id: i64) {
-        let mut kill = cmd("CLIENT");
-        kill.arg("KILL").arg("ID").arg(id);
-        // The server may be out of reach, or know already.
-        let _ = timeout(BURIAL, self.core.topology.query::<()>(self.place, &kill)).await;
-    }
+/// Makes sure that the server does not go on popping for a connection that was given up.
+async fn bury(pop: &Pop) {
+    // The server may be out of reach, or know already.
+    let _ = timeout(BURIAL, tell(&pop.route.link, cmd("CLIENT").arg("KILL").arg("ID").arg(pop.id))).await;
+}
+
+async fn tell(link: &Link, command: &Cmd) -> Result<(), RedisError> {
+    command.query_async(&mut link.up().await.connection).await
+}
+
+fn popped((member, score): (Vec<u8>, f64)) -> Popped {
+    Popped { member: member.into(), score }
 }
 
 async fn take(
@@ -215,7 +260,6 @@ async fn take(
     keys: &[Arc<str>],
 ) -> Result<Option<(String, Vec<Popped>)>, RedisError> {
     let keys = keys.iter().map(|key| &**key).collect::<Vec<_>>();
-    let popped = |(member, score): (Vec<u8>, f64)| Popped { member: member.into(), score };
     if batches {
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);

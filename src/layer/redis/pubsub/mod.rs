@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
+use super::connect;
 use super::link::State;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
@@ -112,7 +113,7 @@ impl PubSub {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
+        let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
         let layer = Arc::new(Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
@@ -151,7 +152,7 @@ impl PubSub {
                 layer.hear(push);
             }
         });
-        let link = self.topology.listener(place, push, &self.runtime);
+        let Some(link) = self.topology.listener(place, push, &self.runtime) else { return };
         let restored = || {
             self.counters.reconnects.add(1);
             tracing::info!(host = %link.host(), "Redis is in reach again, and every subscription is restored");
@@ -213,7 +214,7 @@ impl PubSub {
     }
 
     async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
-        subscription.confirmed(self.topology.link(place).host(), self.topology.patience()).await
+        subscription.confirmed(self.topology.host(place), self.topology.patience()).await
     }
 
     async fn publish(&self, topic: &str, message: &Message) -> Result<u64> {
