@@ -40,13 +40,13 @@ struct Inner {
     supervisor: AbortHandle,
 }
 
-/// Where a link is.
+/// Where a link is, or a cluster of them.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum State<C = Opened> {
     /// There is no connection, and why, once that is known.
     Down(Option<Refusal>),
     /// The connection, and the how many-th it is.
-    Up(Opened, u64),
+    Up(C, u64),
 }
 
 impl Link {
@@ -200,9 +200,9 @@ impl Supervisor {
     }
 
     async fn connect(&self) -> Result<(Opened, Arc<Notify>), Refusal> {
-        let info = connect::resolve(&self.target).await?;
+        let server = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
+        let opened = connect::open(&server, Some(self.patience), on_end(&ended, self.push.clone())).await?;
         if self.push.is_some() && !opened.pushes {
             let Version(major, minor) = opened.version;
             let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");

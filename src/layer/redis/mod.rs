@@ -34,6 +34,7 @@
 //! what was dropped, by reason, by `stats`.
 
 mod backoff;
+mod cluster;
 mod config;
 mod connect;
 mod core;

@@ -2,8 +2,8 @@
 //!
 //! What must stay true: a pop that was sent is never cancelled, since the server would hand a message to nobody; to look
 //! at other keys it is unblocked on the server, over the connection for commands. A connection that is given up is killed
-//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, on
-//! the same connection, so that nothing overtakes it.
+//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, so
+//! that nothing overtakes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisError, cmd, pipe};
+use redis::{RedisError, cmd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -19,8 +19,8 @@ use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Opened, Refusal, Version};
-use crate::layer::redis::link;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::link::{self, Link};
+use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
 /// connection that leads nowhere.
@@ -34,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// How long the server may take to kill a connection that was given up.
 const BURIAL: Duration = Duration::from_secs(1);
+
+/// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
+const SWEEP: Duration = Duration::from_millis(50);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -55,8 +58,8 @@ pub(super) trait Source: Send + Sync + 'static {
     /// Takes what was popped off a key.
     fn take(&self, core: &Core, place: Place, key: &str, popped: Vec<Popped>);
 
-    /// What was taken at a place and has to go back under its key.
-    fn returned(&self, place: Place) -> Vec<(Arc<str>, Popped)>;
+    /// Gives back what was taken at a place and nobody waits for any more.
+    fn give_back(&self, core: &Core, place: Place) -> impl Future<Output = ()> + Send;
 }
 
 /// The reader of one place.
@@ -80,6 +83,8 @@ struct Id {
 enum End {
     /// Nobody needs the reader any more.
     Idle,
+    /// The place is on another server.
+    Moved,
     Lost(Arc<str>),
 }
 
@@ -94,6 +99,7 @@ struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
     id: Id,
+    route: Route,
     ended: Arc<Notify>,
 }
 
@@ -104,22 +110,23 @@ impl<S: Source> Reader<S> {
         loop {
             match self.connect(given_up.as_ref()).await {
                 Ok(mut pop) => {
-                    if given_up.is_some() {
+                    if given_up.take().is_some() {
                         self.core.counters.reconnects.add(1);
                     }
-                    let begun = Instant::now();
+                    let (begun, host) = (Instant::now(), pop.route.link.host().clone());
                     match self.serve(&mut pop).await {
                         End::Idle => return,
+                        // It has answered, so it holds no pop.
+                        End::Moved => tracing::debug!(%host, "what is received moved to another server"),
                         End::Lost(reason) => {
-                            let host = self.core.topology.link(self.place).host().clone();
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
+                            let (link, id) = (pop.route.link.clone(), pop.id.clone());
+                            drop(pop);
+                            self.bury(&link, &id).await;
+                            given_up = Some(id);
                         }
                     }
                     backoff.lasted(begun.elapsed());
-                    let id = pop.id.clone();
-                    drop(pop);
-                    self.bury(&id).await;
-                    given_up = Some(id);
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
@@ -129,16 +136,16 @@ impl<S: Source> Reader<S> {
 
     /// Connects, and kills what was given up before: from here, because the way there may have been shut until now.
     async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
-        let info = self.core.topology.address(self.place).await?;
+        let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let mut opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
+        let mut opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
         if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
-            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
+            kill(&mut opened.connection, id).await.map_err(Refusal::passing)?;
         }
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
         let id = Id { number: opened.id, run: opened.run };
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, ended })
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, route, ended })
     }
 
     /// Pops until the connection ends.
@@ -151,7 +158,7 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
-        self.give_back(&mut pop.connection).await?;
+        self.source.give_back(&self.core, self.place).await;
         if self.source.demand().is_closing() {
             return Err(End::Idle);
         }
@@ -179,12 +186,20 @@ impl<S: Source> Reader<S> {
     async fn pop(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<Option<(String, Vec<Popped>)>, End> {
         let mut connection = pop.connection.clone();
         let mut popping = std::pin::pin!(take(&mut connection, pop.batches, S::BATCH, keys));
-        let deadline = Instant::now() + BLOCK + GRACE;
+        let (deadline, mut leaving) = (Instant::now() + BLOCK + GRACE, false);
         loop {
             tokio::select! {
                 biased;
-                popped = &mut popping => return Ok(popped?),
-                () = self.signals.changed.notified() => self.unblock(&pop.id),
+                popped = &mut popping => return match popped {
+                    Ok(None) if leaving => Err(End::Moved),
+                    Ok(popped) => Ok(popped),
+                    Err(fault) => self.refused(pop, keys, fault).await,
+                },
+                () = self.core.topology.left(self.place, &pop.route), if !leaving => {
+                    leaving = true;
+                    self.unblock(pop);
+                }
+                () = self.signals.changed.notified() => self.unblock(pop),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -192,9 +207,41 @@ impl<S: Source> Reader<S> {
         }
     }
 
+    /// Finds out what an error means that a pop was answered with.
+    async fn refused(
+        &self,
+        pop: &Pop,
+        keys: &[Arc<str>],
+        fault: RedisError,
+    ) -> Result<Option<(String, Vec<Popped>)>, End> {
+        if self.core.topology.learn(self.place, &pop.route, &fault) {
+            return Err(End::Moved);
+        }
+        if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
+            self.sweep(keys).await;
+            return Ok(None);
+        }
+        Err(fault.into())
+    }
+
+    /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
+    async fn sweep(&self, keys: &[Arc<str>]) {
+        for key in keys {
+            let mut pop = cmd("ZPOPMIN");
+            pop.arg(&**key).arg(S::BATCH);
+            match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
+                Ok(messages) => {
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect())
+                }
+                Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
+            }
+        }
+        let _ = timeout(SWEEP, self.signals.changed.notified()).await;
+    }
+
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, id: &Id) {
-        let (number, Some(mut commands)) = (id.number, self.commands(id)) else { return };
+    fn unblock(&self, pop: &Pop) {
+        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.route.link, &pop.id)) else { return };
         self.core.runtime.spawn(async move {
             if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
@@ -202,43 +249,12 @@ impl<S: Source> Reader<S> {
         });
     }
 
-    /// The connection for commands, if it leads to the server that knows this number.
-    fn commands(&self, id: &Id) -> Option<MultiplexedConnection> {
-        self.core.topology.link(self.place).now().filter(|opened| id.is_of(opened)).map(|opened| opened.connection)
-    }
-
-    async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
-        let returned = self.source.returned(self.place);
-        let Some(commands) = self.core.giving_back(&returned) else { return Ok(()) };
-        match commands.query_async::<()>(connection).await {
-            Ok(()) => self.core.counters.given_back.add(returned.len()),
-            // They may be back, and giving them back again might deliver them twice.
-            Err(e) => {
-                self.core.counters.lost.add(returned.len());
-                return Err(e.into());
-            }
-        }
-        Ok(())
-    }
-
     /// Has the server pop no more for a connection that was given up, if it can be told by now.
-    async fn bury(&self, id: &Id) {
-        if let Some(mut commands) = self.commands(id) {
+    async fn bury(&self, link: &Link, id: &Id) {
+        if let Some(mut commands) = commands(link, id) {
             // Where it cannot, the next connection tells it before it pops.
             let _ = kill(&mut commands, id).await;
         }
-    }
-}
-
-impl Core {
-    /// The commands that give messages back, if there are any.
-    pub(super) fn giving_back(&self, returned: &[(Arc<str>, Popped)]) -> Option<Pipeline> {
-        let mut commands = pipe();
-        for (key, popped) in returned {
-            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
-            commands.cmd("PEXPIRE").arg(&**key).arg(self.expiry_millis()).ignore();
-        }
-        (!returned.is_empty()).then_some(commands)
     }
 }
 
@@ -248,6 +264,11 @@ impl Id {
     fn is_of(&self, opened: &Opened) -> bool {
         self.run.is_some() && self.run == opened.run
     }
+}
+
+/// The connection for commands, if it leads to the server that knows this number.
+fn commands(link: &Link, id: &Id) -> Option<MultiplexedConnection> {
+    link.now().filter(|opened| id.is_of(opened)).map(|opened| opened.connection)
 }
 
 /// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
@@ -261,6 +282,10 @@ async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc
     }
 }
 
+fn popped((member, score): (Vec<u8>, f64)) -> Popped {
+    Popped { member: member.into(), score }
+}
+
 async fn take(
     connection: &mut MultiplexedConnection,
     batches: bool,
@@ -268,7 +293,6 @@ async fn take(
     keys: &[Arc<str>],
 ) -> Result<Option<(String, Vec<Popped>)>, RedisError> {
     let keys = keys.iter().map(|key| &**key).collect::<Vec<_>>();
-    let popped = |(member, score): (Vec<u8>, f64)| Popped { member: member.into(), score };
     if batches {
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);

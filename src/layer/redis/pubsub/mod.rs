@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
+use super::connect;
 use super::link::{Link, State};
 use super::outage::Outage;
 use super::pulse::Pulses;
@@ -119,7 +120,7 @@ impl PubSub {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
+        let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
         let codec = Codec::new(&config, Layout::PubSub)?;
         let layer = Arc::new_cyclic(|layer| Self {
             local: Arc::new(Registry::new(config.local())),
@@ -127,7 +128,7 @@ impl PubSub {
             codec,
             listeners: topology
                 .places()
-                .map(|place| (place, Self::listen(layer, &topology, place, &runtime)))
+                .filter_map(|place| Some((place, Self::listen(layer, &topology, place, &runtime)?)))
                 .collect(),
             topics: topology.places().map(|place| (place, Topics::new())).collect(),
             pulses: Pulses::new(&topology),
@@ -156,7 +157,7 @@ impl PubSub {
     }
 
     /// Begins to connect a place's listener.
-    fn listen(layer: &Weak<Self>, topology: &Topology, place: Place, runtime: &Handle) -> Link {
+    fn listen(layer: &Weak<Self>, topology: &Topology, place: Place, runtime: &Handle) -> Option<Link> {
         let layer = Weak::clone(layer);
         let push = Arc::new(move |push: PushInfo| {
             if let Some(layer) = layer.upgrade() {
@@ -168,7 +169,7 @@ impl PubSub {
 
     /// Keeps what is heard at a place as it is wanted.
     async fn run_listener(self: Arc<Self>, place: Place) {
-        let link = &self.listeners[&place];
+        let Some(link) = self.listeners.get(&place) else { return };
         let outage = Outage::new(link.host(), &self.events);
         let restored = |made| {
             if made > 1 {
@@ -219,10 +220,10 @@ impl PubSub {
     }
 
     async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
-        let listener = &self.listeners[&place];
-        let confirmed = subscription.confirmed(listener.host(), self.topology.patience()).await;
+        let confirmed = subscription.confirmed(self.topology.host(place), self.topology.patience()).await;
         // Where there is no connection, the reason is more than that nothing was confirmed.
-        confirmed.map_err(|e| if listener.now().is_none() { listener.unreachable() } else { e })
+        let down = self.listeners.get(&place).filter(|listener| listener.now().is_none());
+        confirmed.map_err(|e| down.map_or(e, Link::unreachable))
     }
 
     async fn publish(&self, topic: &str, message: &Message) -> Result<u64> {
