@@ -7,7 +7,7 @@ use channel_layers::config::LayersConfig;
 use channel_layers::layer::redis::{Host, RedisConfig, RedisLayer};
 use channel_layers::layer::{ChannelLayer, Layer};
 use channel_layers::{ChannelName, message};
-use rig::{Authority, RedisServer, within};
+use rig::{Authority, RedisServer, Sentinels, within};
 
 /// That a layer on this host carries a message.
 async fn works(host: Host) {
@@ -109,4 +109,26 @@ async fn settings_of_a_django_project_open_their_layers() {
     for (_, layer) in layers.unwrap().iter() {
         carries(layer).await;
     }
+}
+
+#[tokio::test]
+async fn sentinels_and_their_master_have_a_password_each() {
+    let sentinels = Sentinels::with_passwords("master's", "guard's").await;
+    let pairs: Vec<_> = sentinels.addresses().iter().map(|at| (at.ip().to_string(), at.port())).collect();
+    let addresses: Vec<_> = pairs.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+    works(
+        Host::sentinel(pairs.clone(), sentinels.name()).with_password("master's").with_sentinel_login(None, "guard's"),
+    )
+    .await;
+    let settings = serde_json::json!({"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [{
+        "sentinels": pairs,
+        "master_name": sentinels.name(),
+        "password": "master's",
+        "sentinel_kwargs": {"password": "guard's"},
+    }]}}});
+    let layers = LayersConfig::from_json(&settings.to_string()).unwrap().open().unwrap();
+    carries(layers.get("default").unwrap()).await;
+    // A URL has no place for the sentinels' own password.
+    let text = refused(Host::url(&format!("redis-sentinel://:hunter2@{}/main", addresses.join(","))).unwrap()).await;
+    assert!(text.contains("NOAUTH") && !text.contains("hunter2"), "{text}");
 }

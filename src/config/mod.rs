@@ -74,7 +74,7 @@ mod value;
 
 use std::path::Path;
 
-use crate::layer::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
+use crate::layer::redis::{Host, RedisConfig, RedisLayer, RedisPubSubLayer};
 use crate::layer::{Layer, Layers, MemoryConfig};
 use crate::nearest::suggestion;
 use crate::{Error, ErrorKind, Result};
@@ -124,7 +124,7 @@ impl LayerConfig {
     }
 
     /// The servers that it connects to; none where it is in memory.
-    pub(crate) fn hosts(&self) -> &[crate::layer::redis::Host] {
+    fn hosts(&self) -> &[Host] {
         match self {
             Self::Memory(_) => &[],
             Self::Redis(config) | Self::RedisPubSub(config) => &config.hosts,

@@ -12,6 +12,9 @@ use channel_layers::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 
+/// How many messages may be under way. No case sends so many.
+const MOST: usize = 100_000;
+
 /// What travels between instances.
 #[derive(Clone, Debug)]
 enum Parcel {
@@ -20,7 +23,7 @@ enum Parcel {
 }
 
 /// One instance's receiving ends: one for direct messages, one for those of groups.
-type Ways = [mpsc::UnboundedSender<Parcel>; 2];
+type Ways = [mpsc::Sender<Parcel>; 2];
 
 /// The server.
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ impl Distant {
         let (own, waiting) = (Mutex::default(), Mutex::default());
         let instance = Arc::new(Instance { wire, settings, local, own, waiting });
         let way = || {
-            let (sender, mut parcels) = mpsc::unbounded_channel();
+            let (sender, mut parcels) = mpsc::channel(MOST);
             let instance = Arc::downgrade(&instance);
             tokio::spawn(async move {
                 while let Some(parcel) = parcels.recv().await {
@@ -78,9 +81,12 @@ impl Distant {
     fn post(&self, parcel: &Parcel) {
         let way = usize::from(matches!(parcel, Parcel::Group(..)));
         for ways in self.0.wire.instances.lock().unwrap().iter() {
-            // An instance that is gone receives nothing.
-            if ways[way].send(parcel.clone()).is_ok() {
-                self.0.wire.under_way.fetch_add(1, Ordering::SeqCst);
+            self.0.wire.under_way.fetch_add(1, Ordering::SeqCst);
+            match ways[way].try_send(parcel.clone()) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(_)) => panic!("more than {MOST} messages are under way"),
+                // An instance that is gone receives nothing.
+                Err(mpsc::error::TrySendError::Closed(_)) => drop(self.0.wire.under_way.fetch_sub(1, Ordering::SeqCst)),
             }
         }
     }

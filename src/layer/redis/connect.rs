@@ -63,6 +63,10 @@ pub(super) struct Opened {
     pub(super) version: Version,
     /// The connection's number on the server.
     pub(super) id: i64,
+    /// What the server's process is called: numbers of connections mean something to this one alone.
+    pub(super) run: Option<Arc<str>>,
+    /// Whether the server can send without being asked, as it does what was published.
+    pub(super) pushes: bool,
 }
 
 /// Why a server cannot be used.
@@ -78,14 +82,17 @@ pub(super) struct Refusal {
 pub(super) async fn open(server: &Server, answers: Option<Duration>, push: OnPush) -> Result<Opened, Refusal> {
     let info = &server.info;
     let attempt = async {
-        let mut connection = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
-            Err(e) if e.kind() == Kind::RESP3NotSupported => dial(info, ProtocolVersion::RESP2, answers, &push).await,
-            dialled => dialled,
-        }
-        .map_err(|e| Refusal::of(&e))?;
-        let version = examine(&mut connection, server).await?;
+        let (connection, pushes) = match dial(info, ProtocolVersion::RESP3, answers, &push).await {
+            Err(e) if is_old(&e) => (dial(info, ProtocolVersion::RESP2, answers, &push).await, false),
+            dialled => (dialled, true),
+        };
+        let mut connection =
+            connection.map_err(|e| Refusal::of(&e))?;
+        let (version, run) = examine(&mut connection, server).await?;
+        // Both are for people and for tidying up; a server that refuses them can do without.
+        let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
         let id = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
-        Ok(Opened { connection, version, id })
+        Ok(Opened { connection, version, id, run, pushes })
     };
     match tokio::time::timeout(ATTEMPT, attempt).await {
         Ok(opened) => opened,
@@ -116,13 +123,16 @@ async fn dial(
 }
 
 /// Whether a layer can work with the server.
-async fn examine(connection: &mut MultiplexedConnection, server: &Server) -> Result<Version, Refusal> {
+async fn examine(
+    connection: &mut MultiplexedConnection,
+    server: &Server,
+) -> Result<(Version, Option<Arc<str>>), Refusal> {
     let Needs { oldest, who } = server.needs;
     let lasting = |reason: String| Refusal { reason: reason.into(), lasting: true };
     let info: String = match cmd("INFO").query_async(connection).await {
         Ok(info) => info,
         // A user who may not ask gets the benefit of the doubt.
-        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => return Ok(oldest),
+        Err(e) if matches!(e.kind(), Kind::Server(ServerErrorKind::NoPerm)) => return Ok((oldest, None)),
         Err(e) => return Err(Refusal::of(&e)),
     };
     let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
@@ -140,7 +150,7 @@ async fn examine(connection: &mut MultiplexedConnection, server: &Server) -> Res
     if field("loading") == Some("1") {
         return Err(Refusal { reason: "it is loading its data".into(), lasting: false });
     }
-    Ok(version)
+    Ok((version, field("run_id").map(Into::into)))
 }
 
 /// Asks for a sign of life, and whether the server still takes writes; says what is wrong where something is.
@@ -174,6 +184,12 @@ impl Refusal {
     pub(super) fn passing(reason: impl Into<Arc<str>>) -> Self {
         Self { reason: reason.into(), lasting: false }
     }
+}
+
+/// Whether a server does not know `HELLO`. The library knows how Redis 5 says so, and Redis 4 says it in other quotes.
+fn is_old(fault: &RedisError) -> bool {
+    let unknown = |text: &str| text.starts_with("unknown command") && text.contains("HELLO");
+    fault.kind() == Kind::RESP3NotSupported || fault.detail().is_some_and(unknown)
 }
 
 fn is_lasting(fault: &RedisError) -> bool {

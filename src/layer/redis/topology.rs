@@ -155,6 +155,16 @@ impl Topology {
         Some(Link::new(link.host(), target.clone(), self.patience, Some(push), runtime))
     }
 
+    /// Ends every connection.
+    pub(super) fn end(&self) {
+        for member in &self.hosts {
+            match member {
+                Member::Alone { link, .. } => link.end(),
+                Member::Cluster(cluster) => cluster.end(),
+            }
+        }
+    }
+
     /// How long a verb waits for a server.
     pub(super) fn patience(&self) -> Duration {
         self.patience

@@ -159,9 +159,10 @@ impl Cluster {
         self.inner.moved(&seat.address, fault)
     }
 
-    /// Has the map looked after at once.
-    pub(super) fn suspect(&self) {
-        self.inner.stale.notify_one();
+    /// Ends every connection.
+    pub(super) fn end(&self) {
+        self.watching.abort();
+        self.inner.view.borrow().nodes.values().for_each(|node| node.link.end());
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, cmd};
+use tokio::sync::Notify;
 
 use super::Core;
 use crate::layer::redis::backoff::Backoff;
@@ -27,7 +28,9 @@ const MOST_LEAVING: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     memberships: Mutex<Vec<(GroupName, ChannelName)>>,
-    added: tokio::sync::Notify,
+    added: Notify,
+    /// Held by whoever ends them in Redis.
+    ending: tokio::sync::Mutex<()>,
 }
 
 impl Core {
@@ -61,7 +64,7 @@ impl Core {
         Ok(())
     }
 
-    fn group_place(&self, group: &GroupName) -> Place {
+    pub(super) fn group_place(&self, group: &GroupName) -> Place {
         self.topology.place(group.as_str(), &self.keys.group(group))
     }
 
@@ -104,6 +107,7 @@ impl Core {
 
     /// Ends what is to end by now. What could not be stays noted.
     pub(super) async fn end_left(&self) -> Result<()> {
+        let _ending = self.leaving.ending.lock().await;
         loop {
             let chunk: Vec<_> = {
                 let memberships = self.leaving.memberships.lock().unwrap_or_else(PoisonError::into_inner);

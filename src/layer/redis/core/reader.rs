@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, cmd};
 use tokio::sync::Notify;
@@ -17,8 +18,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Refusal, Version};
-use crate::layer::redis::link::{self, Link};
+use crate::layer::redis::connect::{self, Opened, Refusal, Version};
+use crate::layer::redis::link;
 use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
@@ -71,9 +72,16 @@ pub(super) struct Reader<S> {
     pub(super) last: String,
 }
 
+/// Which connection of which process of the server.
+#[derive(Clone)]
+struct Id {
+    number: i64,
+    run: Option<Arc<str>>,
+}
+
 /// Why a connection is not used any more.
 enum End {
-    /// Nobody needs the reader.
+    /// Nobody needs the reader any more.
     Idle,
     /// The place is on another server.
     Moved,
@@ -90,41 +98,55 @@ impl From<RedisError> for End {
 struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
-    id: i64,
+    id: Id,
     route: Route,
     ended: Arc<Notify>,
 }
 
 impl<S: Source> Reader<S> {
     pub(super) async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let _reading = self.source.demand().read();
+        let (mut backoff, mut given_up) = (Backoff::default(), None);
         loop {
-            match self.connect().await {
+            match self.connect(given_up.as_ref()).await {
                 Ok(mut pop) => {
-                    backoff = Backoff::default();
-                    let host = pop.route.link.host().clone();
-                    match self.serve(&mut pop).await {
+                    if given_up.is_some() {
+                        self.core.counters.reconnects.add(1);
+                    }
+                    let begun = Instant::now();
+                    let end = self.serve(&mut pop).await;
+                    backoff.lasted(begun.elapsed());
+                    let Pop { id, route, .. } = pop;
+                    let host = route.link.host();
+                    match end {
                         End::Idle => return,
                         // It has answered, so it holds no pop.
-                        End::Moved => tracing::debug!(%host, "what is received moved to another server"),
+                        End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
-                            bury(&pop).await;
+                            bury(&id, &route).await;
+                            given_up = Some(id);
                         }
                     }
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
-            self.core.counters.reconnects.add(1);
             backoff.wait().await;
         }
     }
 
-    async fn connect(&self) -> Result<Pop, Refusal> {
+    /// Connects, and kills what was given up before: from here, because the way there may have been shut until now.
+    async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
         let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
+        let mut opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
+        if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
+            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
+        }
+        // Whoever called it deaf meant the one before.
+        let _ = self.signals.deaf.notified().now_or_never();
+        let id = Id { number: opened.id, run: opened.run };
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, route, ended })
     }
 
     /// Pops until the connection ends.
@@ -138,6 +160,9 @@ impl<S: Source> Reader<S> {
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
         self.give_back().await;
+        if self.source.demand().is_closing() {
+            return Err(End::Idle);
+        }
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
             return self.idle(pop).await;
@@ -151,6 +176,7 @@ impl<S: Source> Reader<S> {
     /// Waits until something is wanted.
     async fn idle(&self, pop: &Pop) -> Result<(), End> {
         tokio::select! {
+            biased;
             () = self.signals.changed.notified() => Ok(()),
             () = pop.ended.notified() => Err(End::Lost("the server hung up".into())),
             () = sleep(IDLE) => if self.source.demand().retire(self.place) { Err(End::Idle) } else { Ok(()) },
@@ -209,9 +235,9 @@ impl<S: Source> Reader<S> {
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
     fn unblock(&self, pop: &Pop) {
-        let (link, id) = (pop.route.link.clone(), pop.id);
+        let (number, Some(mut commands)) = (pop.id.number, pop.id.commands(&pop.route)) else { return };
         self.core.runtime.spawn(async move {
-            if let Err(e) = tell(&link, cmd("CLIENT").arg("UNBLOCK").arg(id)).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
@@ -219,34 +245,62 @@ impl<S: Source> Reader<S> {
 
     async fn give_back(&self) {
         let returned = self.source.returned(self.place);
-        if returned.is_empty() {
-            return;
+        if !returned.is_empty() {
+            self.core.give_back(self.place, &returned).await;
         }
+    }
+}
+
+impl Core {
+    /// Gives messages back under their keys at a place.
+    pub(super) async fn give_back(&self, place: Place, returned: &[(Arc<str>, Popped)]) {
         let commands = returned.iter().flat_map(|(key, popped)| {
             let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
             add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
-            expire.arg(&**key).arg(self.core.expiry_millis());
-            [(self.place, add), (self.place, expire)]
+            expire.arg(&**key).arg(self.expiry_millis());
+            [(place, add), (place, expire)]
         });
-        match self.core.topology.batch(&commands.collect::<Vec<_>>()).await {
-            Ok(_) => self.core.counters.given_back.add(returned.len()),
+        match self.topology.batch(&commands.collect::<Vec<(Place, Cmd)>>()).await {
+            Ok(_) => self.counters.given_back.add(returned.len()),
             // They may be back, and giving them back again might deliver them twice.
             Err(e) => {
-                self.core.counters.lost.add(returned.len());
-                tracing::warn!(error = %e, "messages could not be given back for certain");
+                self.counters.lost.add(returned.len());
+                tracing::warn!(error = %e, "messages were not given back for certain");
             }
         }
     }
 }
 
-/// Makes sure that the server does not go on popping for a connection that was given up.
-async fn bury(pop: &Pop) {
-    // The server may be out of reach, or know already.
-    let _ = timeout(BURIAL, tell(&pop.route.link, cmd("CLIENT").arg("KILL").arg("ID").arg(pop.id))).await;
+/// Has the server pop no more for a connection that was given up, if it can be told by now.
+async fn bury(id: &Id, route: &Route) {
+    if let Some(mut commands) = id.commands(route) {
+        // Where it cannot, the next connection tells it before it pops.
+        let _ = kill(&mut commands, id).await;
+    }
 }
 
-async fn tell(link: &Link, command: &Cmd) -> Result<(), RedisError> {
-    command.query_async(&mut link.up().await.connection).await
+impl Id {
+    /// Whether the other end of a connection is the server that this is a number of. Another one, or the same started
+    /// again, has given the number to somebody else.
+    fn is_of(&self, opened: &Opened) -> bool {
+        self.run.is_some() && self.run == opened.run
+    }
+
+    /// The connection for commands, if it leads to the server that knows this number.
+    fn commands(&self, route: &Route) -> Option<MultiplexedConnection> {
+        route.link.now().filter(|opened| self.is_of(opened)).map(|opened| opened.connection)
+    }
+}
+
+/// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
+async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc<str>> {
+    let mut kill = cmd("CLIENT");
+    kill.arg("KILL").arg("ID").arg(id.number);
+    match timeout(BURIAL, kill.query_async::<()>(connection)).await {
+        Ok(Err(e)) if e.is_io_error() => Err(e.to_string().into()),
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
+    }
 }
 
 fn popped((member, score): (Vec<u8>, f64)) -> Popped {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
@@ -72,7 +72,8 @@ impl Core {
         let runs = parcels.iter().flat_map(|(place, parcels)| {
             parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels))
         });
-        let full: usize = try_join_all(runs).await?.into_iter().sum();
+        // All of them, also where one fails: the other hosts' members get the message.
+        let full: usize = join_all(runs).await.into_iter().sum::<Result<usize>>()?;
         if full > 0 {
             self.counters.over_capacity.add(full);
             tracing::info!(%group, full, "a message to the group left out processes that were at capacity");

@@ -1,15 +1,12 @@
 //! The layer's own messages: over each host one published to itself, every few seconds. A host over which none comes
 //! back is listened on anew.
 
-use tokio::time::sleep;
-
 use redis::cmd;
 
 use super::PubSub;
 use crate::layer::MailboxOptions;
 use crate::layer::mailbox::Mailbox;
 use crate::layer::redis::link::Link;
-use crate::layer::redis::pulse::{Beat, PERIOD};
 use crate::layer::redis::topology::Place;
 use crate::{Message, Result};
 
@@ -22,15 +19,16 @@ impl PubSub {
         // Only a layer that was closed opens none.
         let Ok(channel) = self.local.open(NAME, None, &MailboxOptions::default()) else { return };
         let topic = channel.inbox.name.clone();
-        let _subscription = self.topics[&place].want(topic.as_str());
+        let subscription = self.topics[&place].want(topic.as_str());
         let mut mailbox = Mailbox::new(channel, || ());
         loop {
-            let beat = self.pulses.beat(place, &mut mailbox, |message| self.sing(place, topic.as_str(), message));
-            if let Beat::Deaf = beat.await {
-                tracing::warn!(host = %listener.host(), "the layer does not hear itself; connecting again");
-                listener.reset();
-            }
-            sleep(PERIOD).await;
+            let sing = |message| async {
+                self.confirmed(place, &subscription).await?;
+                self.sing(place, topic.as_str(), message).await
+            };
+            self.pulses.until_deaf(place, &mut mailbox, sing).await;
+            tracing::warn!(host = %listener.host(), "the layer does not hear itself; connecting again");
+            listener.reset();
         }
     }
 
