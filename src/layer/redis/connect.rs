@@ -86,7 +86,8 @@ pub(super) async fn open(server: &Server, answers: Option<Duration>, push: OnPus
             Err(e) if is_old(&e) => (dial(info, ProtocolVersion::RESP2, answers, &push).await, false),
             dialled => (dialled, true),
         };
-        let mut connection = connection.map_err(|e| Refusal::of(&e))?;
+        let mut connection =
+            connection.map_err(|e| Refusal::of(&e))?;
         let (version, run) = examine(&mut connection, server).await?;
         // Both are for people and for tidying up; a server that refuses them can do without.
         let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
@@ -174,12 +175,6 @@ impl Version {
     }
 }
 
-/// Whether a server does not know `HELLO`. The library knows how Redis 5 says so, and Redis 4 says it in other quotes.
-fn is_old(fault: &RedisError) -> bool {
-    let unknown = |text: &str| text.starts_with("unknown command") && text.contains("HELLO");
-    fault.kind() == Kind::RESP3NotSupported || fault.detail().is_some_and(unknown)
-}
-
 impl Refusal {
     fn of(fault: &RedisError) -> Self {
         Self { lasting: is_lasting(fault), reason: fault.to_string().into() }
@@ -189,6 +184,12 @@ impl Refusal {
     pub(super) fn passing(reason: impl Into<Arc<str>>) -> Self {
         Self { reason: reason.into(), lasting: false }
     }
+}
+
+/// Whether a server does not know `HELLO`. The library knows how Redis 5 says so, and Redis 4 says it in other quotes.
+fn is_old(fault: &RedisError) -> bool {
+    let unknown = |text: &str| text.starts_with("unknown command") && text.contains("HELLO");
+    fault.kind() == Kind::RESP3NotSupported || fault.detail().is_some_and(unknown)
 }
 
 fn is_lasting(fault: &RedisError) -> bool {
@@ -234,13 +235,11 @@ async fn ask_sentinel(sentinel: &ConnectionInfo, master_name: &str) -> Result<Op
 pub(super) async fn ask_seed(seed: &ConnectionInfo) -> Result<(Value, String), Refusal> {
     let attempt = async {
         let nobody: OnPush = Arc::new(|_| ());
-        let mut connection =
-            dial(seed, ProtocolVersion::RESP2, Some(NODE), &nobody).await.map_err(|e| Refusal::of(&e))?;
+        let mut connection = dial(seed, ProtocolVersion::RESP2, Some(NODE), &nobody).await.map_err(|e| Refusal::of(&e))?;
         ask_node(&mut connection).await
     };
     match tokio::time::timeout(ATTEMPT, attempt).await {
-        Ok(answer) => answer
-            .map_err(|refusal| Refusal { reason: format!("{}: {}", seed.addr(), refusal.reason).into(), ..refusal }),
+        Ok(answer) => answer.map_err(|refusal| Refusal { reason: format!("{}: {}", seed.addr(), refusal.reason).into(), ..refusal }),
         Err(_) => Err(Refusal::passing(format!("{}: no answer within {ATTEMPT:?}", seed.addr()))),
     }
 }

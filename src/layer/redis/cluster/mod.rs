@@ -164,11 +164,6 @@ impl Cluster {
         self.watching.abort();
         self.inner.view.borrow().nodes.values().for_each(|node| node.link.end());
     }
-
-    /// Has the map looked after at once.
-    pub(super) fn suspect(&self) {
-        self.inner.stale.notify_one();
-    }
 }
 
 impl Drop for Cluster {

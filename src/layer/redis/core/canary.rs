@@ -7,9 +7,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Value, cmd};
-use tokio::time::Instant;
-
 use super::Core;
 use super::reader::Source;
 use super::send::Parcel;
@@ -17,6 +14,8 @@ use crate::layer::redis::topology::{self, Place};
 use crate::layer::redis::wire::To;
 use crate::layer::{LayerEvent, MailboxOptions};
 use crate::{ChannelName, GroupName, Message, Result};
+use redis::{Value, cmd};
+use tokio::time::Instant;
 
 /// What the names of the canaries' groups and channels begin with.
 const NAME: &str = "canary";
@@ -48,9 +47,13 @@ impl Core {
         // Only a layer that was closed opens none.
         let Ok(mut mailbox) = self.open_mailbox(NAME, &MailboxOptions::default(), || ()) else { return };
         let channel = mailbox.channel().clone();
-        let (at, group) = self.group_at(place);
-        let canary =
-            Canary { place: at, channel: channel.clone(), group: self.keys.group(&group), seen: Mutex::default() };
+        let group = self.group_at(place);
+        let canary = Canary {
+            place: self.group_place(&group),
+            channel: channel.clone(),
+            group: self.keys.group(&group),
+            seen: Mutex::default(),
+        };
         let mail = self.mail_place(&canary);
         self.canaries.lock().unwrap_or_else(PoisonError::into_inner).push((group, channel));
         loop {
@@ -92,13 +95,12 @@ impl Core {
         self.topology.beside(canary.place, &self.keys.messages(canary.channel.non_local()))
     }
 
-    /// A group that nobody uses, on the host of a place, and where it is.
-    fn group_at(&self, place: Place) -> (Place, GroupName) {
+    /// A group that nobody uses, on the host of a place.
+    fn group_at(&self, place: Place) -> GroupName {
         loop {
             let group = GroupName::new(format!("{NAME}.{:016x}", fastrand::u64(..))).expect("it keeps to the rules");
-            let at = self.topology.place(group.as_str(), &self.keys.group(&group));
-            if at.shares_host(place) {
-                return (at, group);
+            if self.group_place(&group).shares_host(place) {
+                return group;
             }
         }
     }

@@ -64,7 +64,7 @@ impl Core {
         Ok(())
     }
 
-    fn group_place(&self, group: &GroupName) -> Place {
+    pub(super) fn group_place(&self, group: &GroupName) -> Place {
         self.topology.place(group.as_str(), &self.keys.group(group))
     }
 

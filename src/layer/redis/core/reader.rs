@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, cmd};
+use redis::{Cmd, RedisError, cmd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -19,7 +19,7 @@ use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Opened, Refusal, Version};
-use crate::layer::redis::link::{self, Link};
+use crate::layer::redis::link;
 use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
@@ -58,8 +58,8 @@ pub(super) trait Source: Send + Sync + 'static {
     /// Takes what was popped off a key.
     fn take(&self, core: &Core, place: Place, key: &str, popped: Vec<Popped>);
 
-    /// Gives back what was taken at a place and nobody waits for any more.
-    fn give_back(&self, core: &Core, place: Place) -> impl Future<Output = ()> + Send;
+    /// What was taken at a place and has to go back under its key.
+    fn returned(&self, place: Place) -> Vec<(Arc<str>, Popped)>;
 }
 
 /// The reader of one place.
@@ -110,23 +110,24 @@ impl<S: Source> Reader<S> {
         loop {
             match self.connect(given_up.as_ref()).await {
                 Ok(mut pop) => {
-                    if given_up.take().is_some() {
+                    if given_up.is_some() {
                         self.core.counters.reconnects.add(1);
                     }
-                    let (begun, host) = (Instant::now(), pop.route.link.host().clone());
-                    match self.serve(&mut pop).await {
+                    let begun = Instant::now();
+                    let end = self.serve(&mut pop).await;
+                    backoff.lasted(begun.elapsed());
+                    let Pop { id, route, .. } = pop;
+                    let host = route.link.host();
+                    match end {
                         End::Idle => return,
                         // It has answered, so it holds no pop.
-                        End::Moved => tracing::debug!(%host, "what is received moved to another server"),
+                        End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
-                            let (link, id) = (pop.route.link.clone(), pop.id.clone());
-                            drop(pop);
-                            self.bury(&link, &id).await;
+                            bury(&id, &route).await;
                             given_up = Some(id);
                         }
                     }
-                    backoff.lasted(begun.elapsed());
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
@@ -140,7 +141,7 @@ impl<S: Source> Reader<S> {
         let ended = Arc::new(Notify::new());
         let mut opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
         if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
-            kill(&mut opened.connection, id).await.map_err(Refusal::passing)?;
+            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
         }
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
@@ -158,7 +159,7 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
-        self.source.give_back(&self.core, self.place).await;
+        self.give_back().await;
         if self.source.demand().is_closing() {
             return Err(End::Idle);
         }
@@ -208,12 +209,7 @@ impl<S: Source> Reader<S> {
     }
 
     /// Finds out what an error means that a pop was answered with.
-    async fn refused(
-        &self,
-        pop: &Pop,
-        keys: &[Arc<str>],
-        fault: RedisError,
-    ) -> Result<Option<(String, Vec<Popped>)>, End> {
+    async fn refused(&self, pop: &Pop, keys: &[Arc<str>], fault: RedisError) -> Result<Option<(String, Vec<Popped>)>, End> {
         if self.core.topology.learn(self.place, &pop.route, &fault) {
             return Err(End::Moved);
         }
@@ -230,9 +226,7 @@ impl<S: Source> Reader<S> {
             let mut pop = cmd("ZPOPMIN");
             pop.arg(&**key).arg(S::BATCH);
             match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
-                Ok(messages) => {
-                    self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect())
-                }
+                Ok(messages) => self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect()),
                 Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
             }
         }
@@ -241,7 +235,7 @@ impl<S: Source> Reader<S> {
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
     fn unblock(&self, pop: &Pop) {
-        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.route.link, &pop.id)) else { return };
+        let (number, Some(mut commands)) = (pop.id.number, pop.id.commands(&pop.route)) else { return };
         self.core.runtime.spawn(async move {
             if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
@@ -249,12 +243,39 @@ impl<S: Source> Reader<S> {
         });
     }
 
-    /// Has the server pop no more for a connection that was given up, if it can be told by now.
-    async fn bury(&self, link: &Link, id: &Id) {
-        if let Some(mut commands) = commands(link, id) {
-            // Where it cannot, the next connection tells it before it pops.
-            let _ = kill(&mut commands, id).await;
+    async fn give_back(&self) {
+        let returned = self.source.returned(self.place);
+        if !returned.is_empty() {
+            self.core.give_back(self.place, &returned).await;
         }
+    }
+}
+
+impl Core {
+    /// Gives messages back under their keys at a place.
+    pub(super) async fn give_back(&self, place: Place, returned: &[(Arc<str>, Popped)]) {
+        let commands = returned.iter().flat_map(|(key, popped)| {
+            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
+            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
+            expire.arg(&**key).arg(self.expiry_millis());
+            [(place, add), (place, expire)]
+        });
+        match self.topology.batch(&commands.collect::<Vec<(Place, Cmd)>>()).await {
+            Ok(_) => self.counters.given_back.add(returned.len()),
+            // They may be back, and giving them back again might deliver them twice.
+            Err(e) => {
+                self.counters.lost.add(returned.len());
+                tracing::warn!(error = %e, "messages were not given back for certain");
+            }
+        }
+    }
+}
+
+/// Has the server pop no more for a connection that was given up, if it can be told by now.
+async fn bury(id: &Id, route: &Route) {
+    if let Some(mut commands) = id.commands(route) {
+        // Where it cannot, the next connection tells it before it pops.
+        let _ = kill(&mut commands, id).await;
     }
 }
 
@@ -264,11 +285,11 @@ impl Id {
     fn is_of(&self, opened: &Opened) -> bool {
         self.run.is_some() && self.run == opened.run
     }
-}
 
-/// The connection for commands, if it leads to the server that knows this number.
-fn commands(link: &Link, id: &Id) -> Option<MultiplexedConnection> {
-    link.now().filter(|opened| id.is_of(opened)).map(|opened| opened.connection)
+    /// The connection for commands, if it leads to the server that knows this number.
+    fn commands(&self, route: &Route) -> Option<MultiplexedConnection> {
+        route.link.now().filter(|opened| self.is_of(opened)).map(|opened| opened.connection)
+    }
 }
 
 /// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.

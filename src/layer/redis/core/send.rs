@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
-use crate::layer::redis::fault;
 use crate::layer::redis::script::Script;
 use crate::layer::redis::topology::{self, Place};
+use crate::layer::redis::fault;
 use crate::layer::redis::wire::To;
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 
@@ -69,8 +69,9 @@ impl Core {
         self.local.check_size(message)?;
         let members = self.members(group).await?;
         let parcels = self.parcels(&members, message)?;
-        let runs =
-            parcels.iter().flat_map(|(place, parcels)| parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels)));
+        let runs = parcels.iter().flat_map(|(place, parcels)| {
+            parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels))
+        });
         // All of them, also where one fails: the other hosts' members get the message.
         let full: usize = join_all(runs).await.into_iter().sum::<Result<usize>>()?;
         if full > 0 {
@@ -117,7 +118,7 @@ impl Core {
         match self.put_at_once(place, parcels).await {
             Err(e) if parcels.len() > 1 && fault::is_from(&e, Kind::Server(ServerErrorKind::TryAgain)) => {
                 let alone = parcels.iter().map(|parcel| self.put_at_once(place, std::slice::from_ref(parcel)));
-                join_all(alone).await.into_iter().sum()
+                Ok(try_join_all(alone).await?.into_iter().sum())
             }
             put => put,
         }

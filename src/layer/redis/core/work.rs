@@ -7,7 +7,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redis::cmd;
 use tokio::sync::oneshot;
 
 use super::Core;
@@ -73,7 +72,7 @@ impl Work {
         Some(job)
     }
 
-    fn put_back(&self, key: Arc<str>, place: Place, popped: Popped) {
+    fn give_back(&self, key: Arc<str>, place: Place, popped: Popped) {
         self.lock().returned.entry(place).or_default().push((key, popped));
         self.demand.tell(place);
     }
@@ -102,34 +101,13 @@ impl Source for Work {
         for popped in popped {
             let Some((message, _)) = core.open(&popped) else { continue };
             if let Some(job) = self.hand_over(key, Job { message, place, popped }) {
-                self.put_back(key.into(), place, job.popped);
+                self.give_back(key.into(), place, job.popped);
             }
         }
     }
 
-    async fn give_back(&self, core: &Core, place: Place) {
-        let returned = self.lock().returned.remove(&place).unwrap_or_default();
-        if returned.is_empty() {
-            return;
-        }
-        let commands = returned.iter().flat_map(|(key, popped)| {
-            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
-            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
-            expire.arg(&**key).arg(core.expiry_millis());
-            [(place, add), (place, expire)]
-        });
-        match core.topology.batch(&commands.collect::<Vec<_>>()).await {
-            Ok(_) => core.counters.given_back.add(returned.len()),
-            // Nothing was done: they are given back when the server is in reach.
-            Err(e) if e.kind() == ErrorKind::Unavailable => {
-                self.lock().returned.entry(place).or_default().extend(returned);
-            }
-            // They may be back, and giving them back again might deliver them twice.
-            Err(e) => {
-                core.counters.lost.add(returned.len());
-                tracing::warn!(error = %e, "messages could not be given back for certain");
-            }
-        }
+    fn returned(&self, place: Place) -> Vec<(Arc<str>, Popped)> {
+        self.lock().returned.remove(&place).unwrap_or_default()
     }
 }
 
@@ -144,12 +122,10 @@ impl Core {
 
     /// Gives back what no reader gives back any more.
     pub(super) async fn return_all(&self) {
-        let places: Vec<Place> = self.work.lock().returned.keys().copied().collect();
-        for place in places {
-            self.work.give_back(self, place).await;
+        let returned = std::mem::take(&mut self.work.lock().returned);
+        for (place, returned) in returned {
+            self.give_back(place, &returned).await;
         }
-        let left = self.work.lock().returned.values().map(Vec::len).sum();
-        self.counters.lost.add(left);
     }
 
     fn wait_for_work(self: &Arc<Self>, name: &ChannelName) -> Option<Ticket<'_>> {
@@ -172,7 +148,7 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         self.job.close();
         if let Ok(job) = self.job.try_recv() {
-            self.core.work.put_back(Arc::clone(&self.key), job.place, job.popped);
+            self.core.work.give_back(Arc::clone(&self.key), job.place, job.popped);
         }
         let mut state = self.core.work.lock();
         if let Some(waiting) = state.waiting.get_mut(&self.key) {
