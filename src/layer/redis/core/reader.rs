@@ -206,15 +206,14 @@ impl<S: Source> Reader<S> {
     async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
         let returned = self.source.returned(self.place);
         let Some(commands) = self.core.giving_back(&returned) else { return Ok(()) };
-        match commands.query_async::<()>(connection).await {
-            Ok(()) => self.core.counters.given_back.add(returned.len()),
-            // They may be back, and giving them back again might deliver them twice.
-            Err(e) => {
-                self.core.counters.lost.add(returned.len());
-                return Err(e.into());
-            }
-        }
-        Ok(())
+        let back = match timeout(GRACE, commands.query_async::<()>(connection)).await {
+            Ok(back) => back.map_err(End::from),
+            Err(_) => Err(End::Lost(format!("no answer within {GRACE:?}").into())),
+        };
+        // Where it failed they may be back all the same, and giving them back again might deliver them twice.
+        let counter = if back.is_ok() { &self.core.counters.given_back } else { &self.core.counters.lost };
+        counter.add(returned.len());
+        back
     }
 
     /// Has the server pop no more for a connection that was given up, if it can be told by now.
