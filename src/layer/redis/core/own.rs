@@ -95,8 +95,9 @@ impl Source for Own {
         }
     }
 
-    /// What arrives stays in this process.
-    async fn give_back(&self, _: &Core, _: Place) {}
+    fn returned(&self, _: Place) -> Vec<(Arc<str>, Popped)> {
+        Vec::new()
+    }
 }
 
 impl Core {
