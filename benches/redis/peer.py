@@ -102,8 +102,8 @@ class Peer:
         return self.received
 
     async def burst(self, groups, messages, **_):
-        """Sends to the groups in turn, as many at a time as redis allows connections by default."""
-        gate = asyncio.Semaphore(100)
+        """Sends to the groups in turn, nearly as many at a time as redis allows connections by default."""
+        gate = asyncio.Semaphore(80)
 
         async def one(group):
             async with gate:
