@@ -48,6 +48,12 @@ pub(super) struct Popped {
     pub(super) score: f64,
 }
 
+impl From<(Vec<u8>, f64)> for Popped {
+    fn from((member, score): (Vec<u8>, f64)) -> Self {
+        Self { member: member.into(), score }
+    }
+}
+
 /// One kind of channels: what is popped for them, and who takes it.
 pub(super) trait Source: Send + Sync + 'static {
     /// How many messages are popped at once.
@@ -169,7 +175,23 @@ impl<S: Source> Reader<S> {
         }
         let Some((key, popped)) = self.pop(pop, &keys).await? else { return Ok(()) };
         self.source.take(&self.core, self.place, &key, popped);
+        // Another key than the last time: perhaps a message to a group, which then waits under more of them.
+        let more = S::BATCH > 1 && key != self.last;
         self.last = key;
+        if more { self.sweep(pop, &keys).await } else { Ok(()) }
+    }
+
+    /// Takes what waits under any of the keys, all of them in one go: a pop that blocks takes from one alone.
+    async fn sweep(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<(), End> {
+        let mut commands = pipe();
+        for key in keys {
+            commands.cmd("ZPOPMIN").arg(&**key).arg(S::BATCH);
+        }
+        let swept = timeout(GRACE, commands.query_async::<Vec<Vec<(Vec<u8>, f64)>>>(&mut pop.connection)).await;
+        let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
+        for (key, messages) in keys.iter().zip(swept).filter(|(_, messages)| !messages.is_empty()) {
+            self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
+        }
         Ok(())
     }
 
@@ -325,16 +347,16 @@ async fn take(
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);
         let answer: Option<(String, Vec<(Vec<u8>, f64)>)> = pop.query_async(connection).await?;
-        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(popped).collect())));
+        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(Popped::from).collect())));
     }
     let mut pop = cmd("BZPOPMIN");
     pop.arg(keys).arg(BLOCK.as_secs());
     let answer: Option<(String, Vec<u8>, f64)> = pop.query_async(connection).await?;
     let Some((key, member, score)) = answer else { return Ok(None) };
-    let mut messages = vec![popped((member, score))];
+    let mut messages = vec![Popped::from((member, score))];
     if most > 1 {
         let more: Vec<(Vec<u8>, f64)> = cmd("ZPOPMIN").arg(&key).arg(most - 1).query_async(connection).await?;
-        messages.extend(more.into_iter().map(popped));
+        messages.extend(more.into_iter().map(Popped::from));
     }
     Ok(Some((key, messages)))
 }
