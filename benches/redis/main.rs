@@ -79,7 +79,9 @@ async fn measure(load: Load) {
     let messages = 1000;
     let mut consumers = Python::start(&server.url());
     let (ours, theirs) = burst::run(&layer, &mut python, &mut consumers, messages).await;
-    println!("a burst of {messages} from Django over 50 groups: {ours} arrive at one process, {theirs} at channels_redis");
+    println!(
+        "a burst of {messages} from Django over 50 groups: {ours} arrive at one process, {theirs} at channels_redis"
+    );
 }
 
 impl Python {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
@@ -89,9 +89,10 @@ impl Core {
         forget.arg(&key).arg(0).arg(over);
         range.arg(&key).arg(0).arg(-1);
         let mut answers = self.topology.batch(&[(place, forget), (place, range)]).await?;
-        let members: Vec<String> = topology::read(self.topology.host(place), answers.pop().unwrap_or(Value::Nil))?;
+        let members: Vec<Vec<u8>> = topology::read(self.topology.host(place), answers.pop().unwrap_or(Value::Nil))?;
         // What is no channel name was put there by something else, and has no key.
-        Ok(members.into_iter().filter_map(|member| ChannelName::new(member).ok()).collect())
+        let name = |member| ChannelName::new(String::from_utf8(member).ok()?).ok();
+        Ok(members.into_iter().filter_map(name).collect())
     }
 
     /// One message for each key: members that share one are named in it.
@@ -117,7 +118,7 @@ impl Core {
         match self.put_at_once(place, parcels).await {
             Err(e) if parcels.len() > 1 && fault::is_from(&e, Kind::Server(ServerErrorKind::TryAgain)) => {
                 let alone = parcels.iter().map(|parcel| self.put_at_once(place, std::slice::from_ref(parcel)));
-                Ok(try_join_all(alone).await?.into_iter().sum())
+                join_all(alone).await.into_iter().sum()
             }
             put => put,
         }
