@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, cmd};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const BURIAL: Duration = Duration::from_secs(1);
 
 /// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
-const SWEEP: Duration = Duration::from_millis(50);
+const SEARCH: Duration = Duration::from_millis(50);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -187,9 +187,11 @@ impl<S: Source> Reader<S> {
         for key in keys {
             commands.cmd("ZPOPMIN").arg(&**key).arg(S::BATCH);
         }
-        let swept = timeout(GRACE, commands.query_async::<Vec<Vec<(Vec<u8>, f64)>>>(&mut pop.connection)).await;
+        let swept = timeout(GRACE, pop.connection.req_packed_commands(&commands, 0, keys.len())).await;
         let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
-        for (key, messages) in keys.iter().zip(swept).filter(|(_, messages)| !messages.is_empty()) {
+        for (key, answer) in keys.iter().zip(swept) {
+            // A key that is on its way to another node is refused alone, and looked for by the next pop.
+            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
             self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
         }
         Ok(())
@@ -241,25 +243,25 @@ impl<S: Source> Reader<S> {
             return Err(End::Moved);
         }
         if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
-            self.sweep(keys).await;
+            self.search(keys).await;
             return Ok(None);
         }
         Err(fault.into())
     }
 
     /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
-    async fn sweep(&self, keys: &[Arc<str>]) {
+    async fn search(&self, keys: &[Arc<str>]) {
         for key in keys {
             let mut pop = cmd("ZPOPMIN");
             pop.arg(&**key).arg(S::BATCH);
             match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
                 Ok(messages) => {
-                    self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect())
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
                 }
                 Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
             }
         }
-        let _ = timeout(SWEEP, self.signals.changed.notified()).await;
+        let _ = timeout(SEARCH, self.signals.changed.notified()).await;
     }
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
@@ -330,10 +332,6 @@ async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc
         Ok(_) => Ok(()),
         Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
     }
-}
-
-fn popped((member, score): (Vec<u8>, f64)) -> Popped {
-    Popped { member: member.into(), score }
 }
 
 async fn take(
