@@ -25,6 +25,9 @@ pub(super) fn error(host: &str, fault: RedisError) -> Error {
             let text = format!("Redis {host} is out of memory: raise its maxmemory, or find out who fills it");
             (ErrorKind::Unavailable, text)
         }
+        Kind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
+            (ErrorKind::Unavailable, format!("Redis {host} is not ready, nothing was done: {fault}"))
+        }
         Kind::Server(ServerErrorKind::NoPerm) => {
             (ErrorKind::Config, format!("Redis {host} does not let this user do it: {fault}"))
         }
@@ -46,6 +49,13 @@ pub(super) fn is_demoted(fault: &RedisError) -> bool {
     )
 }
 
+/// Whether an error that [`error`] made is of a server that answered like this.
+pub(super) fn is_from(error: &Error, kind: Kind) -> bool {
+    let fault = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
+    fault.is_some_and(|fault| fault.kind() == kind)
+}
+
 fn is_out_of_memory(fault: &RedisError) -> bool {
-    fault.code() == Some("OOM")
+    // Before Redis 7 a script's error is a text around the one that stopped it.
+    fault.code() == Some("OOM") || fault.detail().is_some_and(|text| text.contains("OOM command not allowed"))
 }

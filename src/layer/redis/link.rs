@@ -12,10 +12,10 @@ use redis::{PushInfo, PushKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
-use super::connect::{self, OnPush, Opened, Refusal};
+use super::connect::{self, OnPush, Opened, Refusal, Version};
 use super::fault;
 use super::host::Target;
 use crate::{Error, Result};
@@ -35,17 +35,18 @@ struct Inner {
     state: watch::Receiver<State>,
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    over: Arc<Notify>,
     patience: Duration,
     supervisor: AbortHandle,
 }
 
-/// Where a link is.
+/// Where a link is, or a cluster of them.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum State<C = Opened> {
     /// There is no connection, and why, once that is known.
     Down(Option<Refusal>),
     /// The connection, and the how many-th it is.
-    Up(Opened, u64),
+    Up(C, u64),
 }
 
 impl Link {
@@ -54,18 +55,19 @@ impl Link {
     pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
-        let (suspect, deaf) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (suspect, deaf, over) = <(Arc<Notify>, Arc<Notify>, Arc<Notify>)>::default();
         let supervisor = Supervisor {
             host: Arc::clone(&host),
             target,
             state: sender,
             suspect: Arc::clone(&suspect),
             deaf: Arc::clone(&deaf),
+            over: Arc::clone(&over),
             patience,
             push,
         };
         let supervisor = runtime.spawn(supervisor.run()).abort_handle();
-        Self(Arc::new(Inner { host, state, suspect, deaf, patience, supervisor }))
+        Self(Arc::new(Inner { host, state, suspect, deaf, over, patience, supervisor }))
     }
 
     pub(super) fn host(&self) -> &Arc<str> {
@@ -93,7 +95,7 @@ impl Link {
                 return opened.clone();
             }
             if state.changed().await.is_err() {
-                // The supervisor lives as long as this handle does.
+                // The link was ended.
                 std::future::pending::<()>().await;
             }
         }
@@ -129,6 +131,11 @@ impl Link {
         self.0.deaf.notify_one();
     }
 
+    /// Ends the connection, whoever still holds the link, and makes no other.
+    pub(super) fn end(&self) {
+        self.0.over.notify_one();
+    }
+
     /// Has the connection looked after at once.
     pub(super) fn suspect(&self) {
         self.0.suspect.notify_one();
@@ -155,20 +162,30 @@ struct Supervisor {
     /// Somebody has reason to think that the connection, or the server, is not what it should be.
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    over: Arc<Notify>,
     patience: Duration,
     push: Option<OnPush>,
 }
 
 impl Supervisor {
     async fn run(self) {
+        tokio::select! {
+            () = self.over.notified() => {}
+            () = self.keep_up() => {}
+        }
+        self.state.send_replace(State::Down(Some(Refusal { reason: "the layer was closed".into(), lasting: true })));
+    }
+
+    async fn keep_up(&self) {
         let (mut made, mut backoff) = (0, Backoff::default());
         loop {
             let refusal = match self.connect().await {
                 Ok((opened, ended)) => {
                     made += 1;
-                    backoff = Backoff::default();
                     self.state.send_replace(State::Up(opened.clone(), made));
+                    let begun = Instant::now();
                     let reason = self.keep(opened, &ended).await;
+                    backoff.lasted(begun.elapsed());
                     tracing::warn!(host = %self.host, %reason, "the connection to Redis has ended; connecting again");
                     Refusal { reason, lasting: false }
                 }
@@ -183,9 +200,14 @@ impl Supervisor {
     }
 
     async fn connect(&self) -> Result<(Opened, Arc<Notify>), Refusal> {
-        let info = connect::resolve(&self.target).await?;
+        let server = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
+        let opened = connect::open(&server, Some(self.patience), on_end(&ended, self.push.clone())).await?;
+        if self.push.is_some() && !opened.pushes {
+            let Version(major, minor) = opened.version;
+            let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");
+            return Err(Refusal { reason: reason.into(), lasting: true });
+        }
         Ok((opened, ended))
     }
 

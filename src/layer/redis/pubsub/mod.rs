@@ -10,15 +10,18 @@ mod topics;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::{PushInfo, PushKind, Value, cmd};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
-use super::link::State;
+use super::connect;
+use super::link::{Link, State};
+use super::outage::Outage;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::topology::{Place, Topology};
@@ -50,6 +53,8 @@ struct PubSub {
     codec: Codec,
     topology: Topology,
     topics: HashMap<Place, Arc<Topics>>,
+    /// The links that the server sends over what was published.
+    listeners: HashMap<Place, Link>,
     /// The subscriptions of groups that have members here. Its lock is held while either changes.
     groups: Mutex<HashMap<GroupName, Subscription>>,
     kept: Kept,
@@ -84,6 +89,9 @@ impl RedisPubSubLayer {
     pub async fn connect(config: RedisConfig) -> Result<Self> {
         let layer = Self::new(config)?;
         layer.inner().topology.settled().await?;
+        for listener in layer.inner().listeners.values() {
+            listener.settled().await?;
+        }
         Ok(layer)
     }
 
@@ -112,11 +120,16 @@ impl PubSub {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
-        let layer = Arc::new(Self {
+        let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
+        let codec = Codec::new(&config, Layout::PubSub)?;
+        let layer = Arc::new_cyclic(|layer| Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
-            codec: Codec::new(&config, Layout::PubSub)?,
+            codec,
+            listeners: topology
+                .places()
+                .filter_map(|place| Some((place, Self::listen(layer, &topology, place, &runtime)?)))
+                .collect(),
             topics: topology.places().map(|place| (place, Topics::new())).collect(),
             pulses: Pulses::new(&topology),
             topology,
@@ -143,38 +156,32 @@ impl PubSub {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
-    /// Listens at a place.
-    async fn run_listener(self: Arc<Self>, place: Place) {
-        let listener = Arc::downgrade(&self);
+    /// Begins to connect a place's listener.
+    fn listen(layer: &Weak<Self>, topology: &Topology, place: Place, runtime: &Handle) -> Option<Link> {
+        let layer = Weak::clone(layer);
         let push = Arc::new(move |push: PushInfo| {
-            if let Some(layer) = listener.upgrade() {
+            if let Some(layer) = layer.upgrade() {
                 layer.hear(push);
             }
         });
-        let link = self.topology.listener(place, push, &self.runtime);
-        let restored = || {
-            self.counters.reconnects.add(1);
-            tracing::info!(host = %link.host(), "Redis is in reach again, and every subscription is restored");
-            self.events.send(LayerEvent::Reconnected { host: link.host().clone(), after: Duration::ZERO });
-        };
-        tokio::join!(
-            self.topics[&place].run(&link, restored),
-            self.tell_ends(link.watch(), link.host().clone()),
-            self.run_canary(place, &link),
-        );
+        topology.listener(place, push, runtime)
     }
 
-    /// Tells the application of connections that have ended.
-    async fn tell_ends(&self, mut state: tokio::sync::watch::Receiver<State>, host: Arc<str>) {
-        let mut up = false;
-        while state.changed().await.is_ok() {
-            let now = state.borrow_and_update().clone();
-            if let (State::Down(Some(refusal)), true) = (&now, up) {
-                let reason = Arc::clone(&refusal.reason);
-                self.events.send(LayerEvent::Disconnected { host: Arc::clone(&host), reason });
+    /// Keeps what is heard at a place as it is wanted.
+    async fn run_listener(self: Arc<Self>, place: Place) {
+        let Some(link) = self.listeners.get(&place) else { return };
+        let outage = Outage::new(link.host(), &self.events);
+        let restored = |made| {
+            if made > 1 {
+                self.counters.reconnects.add(1);
             }
-            up = matches!(now, State::Up(..));
-        }
+            outage.ends(made);
+        };
+        tokio::join!(
+            self.topics[&place].run(link, restored),
+            tell_ends(link.watch(), &outage),
+            self.run_canary(place, link),
+        );
     }
 
     /// Takes what a server published. Runs where the connection is read, so nothing here waits.
@@ -199,8 +206,8 @@ impl PubSub {
         if let Some(group) = self.keys.group_of_topic(topic).and_then(|group| GroupName::new(group).ok()) {
             // Only a layer that was closed refuses.
             let _ = self.local.group_send(&group, &message);
-        } else if let Ok(name) = ChannelName::new(topic) {
-            self.local.arrive(&name, message, Duration::ZERO);
+        } else {
+            self.local.arrive([topic], &message, Duration::ZERO);
         }
     }
 
@@ -213,7 +220,10 @@ impl PubSub {
     }
 
     async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
-        subscription.confirmed(self.topology.link(place).host(), self.topology.patience()).await
+        let confirmed = subscription.confirmed(self.topology.host(place), self.topology.patience()).await;
+        // Where there is no connection, the reason is more than that nothing was confirmed.
+        let down = self.listeners.get(&place).filter(|listener| listener.now().is_none());
+        confirmed.map_err(|e| down.map_or(e, Link::unreachable))
     }
 
     async fn publish(&self, topic: &str, message: &Message) -> Result<u64> {
@@ -308,7 +318,21 @@ impl PubSub {
         self.end();
         self.groups().clear();
         self.kept.clear();
+        self.topology.end();
+        self.listeners.values().for_each(Link::end);
         self.events.close();
+    }
+}
+
+/// Tells the application of connections that have ended.
+async fn tell_ends(mut state: watch::Receiver<State>, outage: &Outage) {
+    loop {
+        if let State::Down(Some(refusal)) = &*state.borrow_and_update() {
+            outage.begins(&refusal.reason);
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
     }
 }
 

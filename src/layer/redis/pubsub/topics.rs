@@ -61,9 +61,9 @@ impl Topics {
         Subscription { topics: Arc::clone(self), topic }
     }
 
-    /// Keeps the server's subscriptions as they are wanted, over the connections of a link; `restored` is called for
-    /// each connection but the first, once it has all of them.
-    pub(super) async fn run(&self, link: &Link, mut restored: impl FnMut()) {
+    /// Keeps the server's subscriptions as they are wanted, over the connections of a link; `restored` is told
+    /// the number of each connection once it has all of them.
+    pub(super) async fn run(&self, link: &Link, mut restored: impl FnMut(u64)) {
         let (mut state, mut made) = (link.watch(), 0);
         loop {
             let now = state.borrow_and_update().clone();
@@ -74,8 +74,8 @@ impl Topics {
                 }
                 match self.reconcile(&mut opened.connection.clone()).await {
                     Ok(()) => {
-                        if fresh && number > 1 {
-                            restored();
+                        if fresh {
+                            restored(number);
                         }
                         made = number;
                     }
