@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
-use super::connect::{self, OnPush, Opened, Refusal, Version};
+use super::connect::{self, Id, OnPush, Opened, Refusal, Version};
 use super::fault;
 use super::host::Target;
 use crate::{Error, Result};
@@ -177,11 +177,12 @@ impl Supervisor {
     }
 
     async fn keep_up(&self) {
-        let (mut made, mut backoff) = (0, Backoff::default());
+        let (mut made, mut backoff, mut given_up) = (0, Backoff::default(), None);
         loop {
-            let refusal = match self.connect().await {
+            let refusal = match self.connect(given_up.as_ref()).await {
                 Ok((opened, ended)) => {
                     made += 1;
+                    given_up = Some(opened.id.clone());
                     self.state.send_replace(State::Up(opened.clone(), made));
                     let begun = Instant::now();
                     let reason = self.keep(opened, &ended).await;
@@ -199,7 +200,9 @@ impl Supervisor {
         }
     }
 
-    async fn connect(&self) -> Result<(Opened, Arc<Notify>), Refusal> {
+    /// Connects; what was given up before is killed, so that it neither carries out late what its callers were told has
+    /// failed, nor counts as a subscriber.
+    async fn connect(&self, given_up: Option<&Id>) -> Result<(Opened, Arc<Notify>), Refusal> {
         let info = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
         let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
@@ -208,6 +211,7 @@ impl Supervisor {
             let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");
             return Err(Refusal { reason: reason.into(), lasting: true });
         }
+        opened.bury(given_up).await?;
         Ok((opened, ended))
     }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Opened, Refusal, Version};
+use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
 use crate::layer::redis::topology::Place;
 
@@ -31,9 +31,6 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// How long the server may take to kill a connection that was given up.
-const BURIAL: Duration = Duration::from_secs(1);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -67,13 +64,6 @@ pub(super) struct Reader<S> {
     pub(super) signals: Signals,
     /// The key that something was popped off last.
     pub(super) last: String,
-}
-
-/// Which connection of which process of the server.
-#[derive(Clone)]
-struct Id {
-    number: i64,
-    run: Option<Arc<str>>,
 }
 
 /// Why a connection is not used any more.
@@ -130,14 +120,11 @@ impl<S: Source> Reader<S> {
     async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
         let info = self.core.topology.address(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let mut opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
-        if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
-            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
-        }
+        let opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
+        opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        let id = Id { number: opened.id, run: opened.run };
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, ended })
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, ended })
     }
 
     /// Pops until the connection ends.
@@ -192,15 +179,15 @@ impl<S: Source> Reader<S> {
     fn unblock(&self, id: &Id) {
         let (number, Some(mut commands)) = (id.number, self.commands(id)) else { return };
         self.core.runtime.spawn(async move {
-            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
     }
 
-    /// The connection for commands, if it leads to the server that knows this number.
-    fn commands(&self, id: &Id) -> Option<MultiplexedConnection> {
-        self.core.topology.link(self.place).now().filter(|opened| id.is_of(opened)).map(|opened| opened.connection)
+    /// What commands go through, if that leads to the server that knows this number.
+    fn commands(&self, id: &Id) -> Option<Opened> {
+        self.core.topology.link(self.place).now().filter(|opened| opened.id.is_beside(id))
     }
 
     async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
@@ -218,9 +205,9 @@ impl<S: Source> Reader<S> {
 
     /// Has the server pop no more for a connection that was given up, if it can be told by now.
     async fn bury(&self, id: &Id) {
-        if let Some(mut commands) = self.commands(id) {
+        if let Some(commands) = self.commands(id) {
             // Where it cannot, the next connection tells it before it pops.
-            let _ = kill(&mut commands, id).await;
+            let _ = commands.bury(Some(id)).await;
         }
     }
 }
@@ -234,25 +221,6 @@ impl Core {
             commands.cmd("PEXPIRE").arg(&**key).arg(self.expiry_millis()).ignore();
         }
         (!returned.is_empty()).then_some(commands)
-    }
-}
-
-impl Id {
-    /// Whether the other end of a connection is the server that this is a number of. Another one, or the same started
-    /// again, has given the number to somebody else.
-    fn is_of(&self, opened: &Opened) -> bool {
-        self.run.is_some() && self.run == opened.run
-    }
-}
-
-/// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
-async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc<str>> {
-    let mut kill = cmd("CLIENT");
-    kill.arg("KILL").arg("ID").arg(id.number);
-    match timeout(BURIAL, kill.query_async::<()>(connection)).await {
-        Ok(Err(e)) if e.is_io_error() => Err(e.to_string().into()),
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
     }
 }
 
