@@ -148,6 +148,11 @@ impl Id {
     pub(super) fn is_beside(&self, other: &Self) -> bool {
         self.run.is_some() && self.run == other.run
     }
+
+    /// Whether it leads to another one for certain.
+    pub(super) fn is_apart(&self, other: &Self) -> bool {
+        matches!((&self.run, &other.run), (Some(one), Some(other)) if one != other)
+    }
 }
 
 impl Opened {

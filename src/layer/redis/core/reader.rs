@@ -137,6 +137,10 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
+        // After a failover the old server pops on for whoever asks it.
+        if self.core.topology.link(self.place).now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
+            return Err(End::Lost("messages go to another server".into()));
+        }
         self.give_back(&mut pop.connection).await?;
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
