@@ -121,6 +121,28 @@ async fn members_that_are_no_channels() {
     assert_eq!(python.receive(&theirs).await.unwrap(), numbered(1));
 }
 
+/// Something else may stand where a work queue would be. The other queues of the process are received from all the same,
+/// and this one once it is gone.
+#[tokio::test]
+async fn a_key_of_somebody_else_stops_no_other() {
+    let sides = open(json!({})).await;
+    let Sides { python, rust, .. } = &sides;
+    sides.server().ok(&["SET", "asgia-foreign-key", "x"]).await;
+    assert!(python.send("a-foreign-key", numbered(0)).await.is_err());
+    assert!(rust.send("a-foreign-key", &numbered(0)).await.is_err());
+    let blocked = rust.receive("a-foreign-key");
+    let others = async {
+        for n in 1..4 {
+            let (received, sent) = tokio::join!(rust.receive("jobs"), python.send("jobs", numbered(n)));
+            sent.unwrap();
+            assert_eq!(received, numbered(n));
+        }
+        sides.server().ok(&["DEL", "asgia-foreign-key"]).await;
+        python.send("a-foreign-key", numbered(4)).await.unwrap();
+    };
+    assert_eq!(tokio::join!(blocked, others).0, numbered(4));
+}
+
 /// What a Python worker that was killed had taken stays where Python looks for it.
 #[tokio::test]
 async fn work_in_flight_at_python_is_left_alone() {
