@@ -213,24 +213,24 @@ async fn pythons_order_is_kept() {
 /// A receive of Python's that is cancelled loses what it was about to return. Ours gives it back, or keeps it.
 #[tokio::test]
 async fn receives_that_are_given_up_lose_nothing() {
-    const MESSAGES: u64 = 150;
+    const MESSAGES: usize = 150;
     let sides = open(json!({"capacity": 1000})).await;
     let Sides { python, rust, .. } = &sides;
     let own = rust.new_channel().await;
     for channel in [own.as_str(), "jobs"] {
         let mut received = Vec::new();
-        for n in 0..MESSAGES {
+        for n in 0..MESSAGES as u64 {
             python.send(channel, numbered(n)).await.unwrap();
             // At every moment of the message's way.
             let patience = Duration::from_micros(n * 20);
             received.extend(tokio::time::timeout(patience, rust.receive(channel)).await);
         }
-        while received.len() < MESSAGES as usize {
+        while received.len() < MESSAGES {
             received.push(rust.receive(channel).await);
         }
         let mut received = numbers(&received);
         received.sort_unstable();
-        assert_eq!(received, (0..MESSAGES).collect::<Vec<_>>(), "{channel}");
+        assert_eq!(received, (0..MESSAGES as u64).collect::<Vec<_>>(), "{channel}");
     }
     assert_eq!(rust.stats().dropped_in_return, 0);
 }
