@@ -5,8 +5,27 @@
 #[path = "redis_cluster/conformance.rs"]
 mod conformance;
 
-use channel_layers::layer::redis::Host;
+use channel_layers::Result;
+use channel_layers::layer::ChannelLayer;
+use channel_layers::layer::redis::{Host, RedisConfig, RedisLayer, RedisPubSubLayer};
 use rig::RedisCluster;
+
+/// A layer over Redis.
+trait Redis: ChannelLayer + Clone {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send;
+}
+
+impl Redis for RedisLayer {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
+        Self::connect(config)
+    }
+}
+
+impl Redis for RedisPubSubLayer {
+    fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
+        Self::connect(config)
+    }
+}
 
 /// The cluster by all of its nodes.
 fn host(cluster: &RedisCluster) -> Host {

@@ -1,15 +1,18 @@
 //! The conformance suite, all cases on one cluster: each has a prefix of its own, so they share nothing, and what one
 //! flushes is its own.
 
+use std::marker::PhantomData;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use channel_layers::layer::conformance::{Factory, Settings};
-use channel_layers::layer::redis::{RedisConfig, RedisLayer};
+use channel_layers::layer::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
+use channel_layers::layer::{Capabilities, ChannelLayer, Health, LayerEvents, Mailbox, MailboxOptions};
+use channel_layers::{ChannelName, GroupName, Message, Result};
 use rig::RedisCluster;
 use tokio::sync::OnceCell;
 
-use super::host;
+use super::{Redis, host};
 
 /// Made by the first case, and gone with the process.
 static CLUSTER: OnceCell<RedisCluster> = OnceCell::const_new();
@@ -29,28 +32,33 @@ async fn config(settings: Settings, number: usize) -> RedisConfig {
     patterns.fold(config, |config, (pattern, capacity)| config.with_channel_capacity(pattern, capacity))
 }
 
-/// Makes layers of the kind `redis`.
-#[derive(Default)]
-struct Core {
+/// Makes layers of one kind.
+struct On<L> {
     /// The settings of the last layer, which its peer has too.
     last: Mutex<Option<RedisConfig>>,
+    kind: PhantomData<fn() -> L>,
 }
 
-impl Factory for Core {
-    type Layer = RedisLayer;
+fn on<L>() -> On<L> {
+    On { last: Mutex::default(), kind: PhantomData }
+}
 
-    async fn layer(&self, settings: Settings) -> RedisLayer {
-        let config = config(settings, NEXT.fetch_add(1, Ordering::Relaxed)).await;
+impl<L: Redis> Factory for On<L> {
+    type Layer = Apart<L>;
+
+    async fn layer(&self, settings: Settings) -> Apart<L> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let config = config(settings, number).await;
         *self.last.lock().unwrap() = Some(config.clone());
-        RedisLayer::connect(config).await.unwrap()
+        Apart { layer: L::open(config).await.unwrap(), number }
     }
 
-    async fn peer(&self, _: &RedisLayer) -> Option<RedisLayer> {
+    async fn peer(&self, layer: &Apart<L>) -> Option<Apart<L>> {
         let config = self.last.lock().unwrap().clone()?;
-        Some(RedisLayer::connect(config).await.unwrap())
+        Some(Apart { layer: L::open(config).await.unwrap(), number: layer.number })
     }
 
-    fn held(&self, _: &RedisLayer) -> Option<usize> {
+    fn held(&self, _: &Apart<L>) -> Option<usize> {
         None
     }
 
@@ -59,4 +67,71 @@ impl Factory for Core {
     }
 }
 
-channel_layers::conformance!(core, Core::default(), ());
+/// A layer whose general channels are those of no other case: with pub/sub the names of Redis channels have no prefix.
+#[derive(Clone)]
+struct Apart<L> {
+    layer: L,
+    number: usize,
+}
+
+impl<L> Apart<L> {
+    fn own(&self, channel: &ChannelName) -> ChannelName {
+        match channel.is_local() {
+            true => channel.clone(),
+            false => ChannelName::new(format!("{channel}.{}", self.number)).unwrap(),
+        }
+    }
+}
+
+impl<L: Redis> ChannelLayer for Apart<L> {
+    async fn send(&self, channel: &ChannelName, message: Message) -> Result<()> {
+        self.layer.send(&self.own(channel), message).await
+    }
+
+    async fn receive(&self, channel: &ChannelName) -> Result<Message> {
+        self.layer.receive(&self.own(channel)).await
+    }
+
+    async fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
+        self.layer.new_channel(prefix).await
+    }
+
+    async fn mailbox(&self, prefix: &str, options: MailboxOptions) -> Result<Mailbox> {
+        self.layer.mailbox(prefix, options).await
+    }
+
+    async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.layer.group_add(group, &self.own(channel)).await
+    }
+
+    async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
+        self.layer.group_discard(group, &self.own(channel)).await
+    }
+
+    async fn group_send(&self, group: &GroupName, message: Message) -> Result<()> {
+        self.layer.group_send(group, message).await
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.layer.flush().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.layer.close().await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.layer.capabilities()
+    }
+
+    fn events(&self) -> LayerEvents {
+        self.layer.events()
+    }
+
+    fn health(&self) -> Health {
+        self.layer.health()
+    }
+}
+
+channel_layers::conformance!(core, on::<RedisLayer>(), ());
+channel_layers::conformance!(pubsub, on::<RedisPubSubLayer>(), ());

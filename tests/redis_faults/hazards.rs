@@ -80,7 +80,7 @@ async fn a_receiver_that_is_not_polled_holds_one_message() {
     assert_eq!((waiting().await, layer.stats().given_back), (2, 0));
     drop(receiving);
     until!("it is back", waiting().await == 3);
-    assert_eq!(layer.stats().given_back, 1);
+    until!("it counts", layer.stats().given_back == 1);
     for job in 0..3 {
         assert_eq!(number(&within("a job", layer.receive(&work)).await.unwrap()), job);
     }

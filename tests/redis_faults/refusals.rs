@@ -101,8 +101,8 @@ async fn a_user_with_few_rights() {
     };
     rig::until!("the reader is refused", refusals().await > 0);
     let (clock, before) = (Clock::start(), refusals().await);
-    rig::until!("the reader asks again", refusals().await >= before + 3);
-    assert!(clock.elapsed() > Duration::from_millis(500), "{:?}", clock.elapsed());
+    rig::until!("the reader asks again", refusals().await >= before + 8);
+    assert!(clock.elapsed() > Duration::from_secs(1), "{:?}", clock.elapsed());
 }
 
 /// Redis 5 knows neither RESP3 nor `BZMPOP`: the core layer works, in batches too.

@@ -18,10 +18,10 @@ use tokio::time::timeout;
 
 use super::cluster::{Cluster, Entrance, Seat};
 use super::config::RedisConfig;
-use super::connect::{self, Needs, OnPush, Opened, Refusal, Server};
+use super::connect::{self, Needs, Opened, Refusal, Server};
 use super::fault;
 use super::host::{Host, Target};
-use super::link::Link;
+use super::link::{Link, Listener};
 use super::script::Script;
 use super::wire::{ring, slot};
 use crate::{Error, ErrorKind, Result};
@@ -37,6 +37,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The one of [`Topology::places`] that stands for the host.
+    pub(super) fn of_host(self) -> Self {
+        Self { slot: 0, ..self }
+    }
+
     pub(super) fn shares_host(self, other: Self) -> bool {
         self.host == other.host
     }
@@ -151,8 +156,8 @@ impl Topology {
         }
     }
 
-    /// A second link to a place, for what the server sends without being asked.
-    pub(super) fn listener(&self, place: Place, push: OnPush, runtime: &Handle) -> Option<Link> {
+    /// A second link to a place on a server of its own, for what the server sends without being asked.
+    pub(super) fn listener(&self, place: Place, push: Listener, runtime: &Handle) -> Option<Link> {
         let Member::Alone { link, target } = self.member(place) else { return None };
         Some(Link::new(link.host(), target.clone(), self.patience, Some(push), runtime))
     }

@@ -23,10 +23,10 @@ use tokio::sync::{Notify, watch as channel};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::connect::{Needs, OnPush, Refusal, Server};
+use super::connect::{Needs, Refusal, Server};
 use super::fault;
 use super::host::{Access, Target};
-use super::link::{Link, State};
+use super::link::{Link, Listener, State};
 use crate::Result;
 pub(super) use map::Address;
 use map::Map;
@@ -59,7 +59,7 @@ struct Inner {
 }
 
 /// The cluster as it is known.
-struct View {
+pub(super) struct View {
     map: Map,
     nodes: HashMap<Address, Node>,
     /// Why no node told who serves what, if none did.
@@ -150,13 +150,34 @@ impl Cluster {
         }
     }
 
-    /// Takes note of an error that a node answered with. Returns whether it said that the slot is somewhere else.
+    /// Takes note of an error that the node of a slot answered with. Returns whether it said that the slot is somewhere
+    /// else.
     pub(super) fn learn(&self, seat: &Seat, fault: &RedisError) -> bool {
         if fault.is_io_error() || fault::is_demoted(fault) {
             seat.link.suspect();
-            self.inner.stale.notify_one();
         }
-        self.inner.moved(&seat.address, fault)
+        self.learn_from(&seat.address, fault)
+    }
+
+    /// Takes note of an error that a node answered with. Returns whether it said that a slot is somewhere else.
+    pub(super) fn learn_from(&self, address: &Address, fault: &RedisError) -> bool {
+        self.inner.stale.notify_one();
+        self.inner.moved(address, fault)
+    }
+
+    /// Moves on when slots move.
+    pub(super) fn moves(&self) -> channel::Receiver<View> {
+        self.inner.view.subscribe()
+    }
+
+    /// Who serves a slot.
+    pub(super) fn owner(&self, slot: u16) -> Option<Address> {
+        self.inner.view.borrow().map.owner(slot).cloned()
+    }
+
+    /// A second link to a node, for what the server sends without being asked.
+    pub(super) fn listener(&self, address: &Address, push: Listener) -> Link {
+        self.inner.link(address, Some(push))
     }
 
     /// Ends every connection.
@@ -184,7 +205,7 @@ impl Inner {
         Server { info: node.at(&address.host, address.port), needs: *needs, clustered: true }
     }
 
-    fn link(&self, address: &Address, push: Option<OnPush>) -> Link {
+    fn link(&self, address: &Address, push: Option<Listener>) -> Link {
         let name = format!("{address} of {}", self.entrance.host);
         Link::new(&name, Target::Node(self.server(address)), self.entrance.patience, push, &self.runtime)
     }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Opened, Refusal, Version};
+use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
 use crate::layer::redis::topology::{Place, Route};
 
@@ -31,9 +31,6 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// How long the server may take to kill a connection that was given up.
-const BURIAL: Duration = Duration::from_secs(1);
 
 /// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
 const SEARCH: Duration = Duration::from_millis(50);
@@ -76,13 +73,6 @@ pub(super) struct Reader<S> {
     pub(super) signals: Signals,
     /// The key that something was popped off last.
     pub(super) last: String,
-}
-
-/// Which connection of which process of the server.
-#[derive(Clone)]
-struct Id {
-    number: i64,
-    run: Option<Arc<str>>,
 }
 
 /// Why a connection is not used any more.
@@ -132,7 +122,10 @@ impl<S: Source> Reader<S> {
                         End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
-                            bury(&id, &route).await;
+                            if let Some(commands) = commands(&id, &route) {
+                                // Where it cannot be killed now, the next connection does it before it pops.
+                                let _ = commands.bury(Some(&id)).await;
+                            }
                             given_up = Some(id);
                         }
                     }
@@ -147,14 +140,18 @@ impl<S: Source> Reader<S> {
     async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
         let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let mut opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
-        if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
-            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
-        }
+        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
+        opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        let id = Id { number: opened.id, run: opened.run };
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, route, ended, warned: false })
+        Ok(Pop {
+            connection: opened.connection,
+            batches: opened.version >= BATCHES,
+            id: opened.id,
+            route,
+            ended,
+            warned: false,
+        })
     }
 
     /// Pops until the connection ends.
@@ -167,6 +164,10 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
+        // After a failover the old server pops on for whoever asks it.
+        if pop.route.link.now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
+            return Err(End::Lost("messages go to another server".into()));
+        }
         self.give_back().await;
         if self.source.demand().is_closing() {
             return Err(End::Idle);
@@ -279,9 +280,9 @@ impl<S: Source> Reader<S> {
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
     fn unblock(&self, pop: &Pop) {
-        let (number, Some(mut commands)) = (pop.id.number, pop.id.commands(&pop.route)) else { return };
+        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.id, &pop.route)) else { return };
         self.core.runtime.spawn(async move {
-            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
@@ -315,36 +316,9 @@ impl Core {
     }
 }
 
-/// Has the server pop no more for a connection that was given up, if it can be told by now.
-async fn bury(id: &Id, route: &Route) {
-    if let Some(mut commands) = id.commands(route) {
-        // Where it cannot, the next connection tells it before it pops.
-        let _ = kill(&mut commands, id).await;
-    }
-}
-
-impl Id {
-    /// Whether the other end of a connection is the server that this is a number of. Another one, or the same started
-    /// again, has given the number to somebody else.
-    fn is_of(&self, opened: &Opened) -> bool {
-        self.run.is_some() && self.run == opened.run
-    }
-
-    /// The connection for commands, if it leads to the server that knows this number.
-    fn commands(&self, route: &Route) -> Option<MultiplexedConnection> {
-        route.link.now().filter(|opened| self.is_of(opened)).map(|opened| opened.connection)
-    }
-}
-
-/// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
-async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc<str>> {
-    let mut kill = cmd("CLIENT");
-    kill.arg("KILL").arg("ID").arg(id.number);
-    match timeout(BURIAL, kill.query_async::<()>(connection)).await {
-        Ok(Err(e)) if e.is_io_error() => Err(e.to_string().into()),
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
-    }
+/// What commands go through, if that leads to the server that knows this number.
+fn commands(id: &Id, route: &Route) -> Option<Opened> {
+    route.link.now().filter(|opened| opened.id.is_beside(id))
 }
 
 async fn take(

@@ -16,7 +16,8 @@ use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 /// How many keys one run of the script writes to. Redis does nothing else meanwhile: about half a millisecond.
 const CHUNK: usize = 100;
 
-/// Adds a message under each key that has room, after dropping what has expired there. Answers with how many had none.
+/// Adds a message under each key that has room beside what has not expired there, and drops what has. Answers with how
+/// many had none. Adding comes before dropping: a script that has written something is not held to `maxmemory` any more.
 ///
 /// Arguments: the score, the lowest score that has not expired, the time to live in milliseconds; then a message and a
 /// capacity for each key.
@@ -24,10 +25,10 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local full = 0 \
          for at, key in ipairs(KEYS) do \
-             redis.call('ZREMRANGEBYSCORE', key, 0, ARGV[2]) \
-             if redis.call('ZCARD', key) < tonumber(ARGV[3 + 2 * at]) then \
+             if redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf') < tonumber(ARGV[3 + 2 * at]) then \
                  redis.call('ZADD', key, ARGV[1], ARGV[2 + 2 * at]) \
                  redis.call('PEXPIRE', key, ARGV[3]) \
+                 redis.call('ZREMRANGEBYSCORE', key, 0, ARGV[2]) \
              else \
                  full = full + 1 \
              end \

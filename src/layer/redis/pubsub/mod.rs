@@ -6,6 +6,7 @@
 
 mod canary;
 mod kept;
+mod shards;
 mod topics;
 
 use std::collections::HashMap;
@@ -13,18 +14,18 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::{PushInfo, PushKind, Value, cmd};
+use redis::{Cmd, PushInfo, PushKind, Value, cmd};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
 use super::connect;
-use super::link::{Link, State};
+use super::link::{Link, Listener, State};
 use super::outage::Outage;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
-use super::topology::{Place, Topology};
+use super::topology::{Member, Place, Topology};
 use super::wire::codec::{Codec, Layout};
 use super::wire::keys::Keys;
 use crate::layer::events::EventSender;
@@ -32,7 +33,7 @@ use crate::layer::local::Registry;
 use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 use kept::Kept;
-use topics::{Subscription, Topics};
+use topics::{Source, Subscription, Topics};
 
 /// The layer that shares its messages with `channels_redis.pubsub.RedisPubSubChannelLayer` of Django.
 ///
@@ -158,18 +159,22 @@ impl PubSub {
 
     /// Begins to connect a place's listener.
     fn listen(layer: &Weak<Self>, topology: &Topology, place: Place, runtime: &Handle) -> Option<Link> {
+        topology.listener(place, Self::ear(layer, place), runtime)
+    }
+
+    /// What hears at a place.
+    fn ear(layer: &Weak<Self>, place: Place) -> Listener {
         let layer = Weak::clone(layer);
-        let push = Arc::new(move |push: PushInfo| {
+        Arc::new(move |node: &Arc<str>, connection, push: PushInfo| {
             if let Some(layer) = layer.upgrade() {
-                layer.hear(push);
+                layer.hear(place, &Source { node: Arc::clone(node), connection }, push);
             }
-        });
-        topology.listener(place, push, runtime)
+        })
     }
 
     /// Keeps what is heard at a place as it is wanted.
     async fn run_listener(self: Arc<Self>, place: Place) {
-        let Some(link) = self.listeners.get(&place) else { return };
+        let Some(link) = self.listeners.get(&place) else { return self.run_shards(place).await };
         let outage = Outage::new(link.host(), &self.events);
         let restored = |made| {
             if made > 1 {
@@ -178,21 +183,22 @@ impl PubSub {
             outage.ends(made);
         };
         tokio::join!(
-            self.topics[&place].run(link, restored),
+            self.topics[&place].run(link, topics::PLAIN, |_| true, |_| (), restored),
             tell_ends(link.watch(), &outage),
-            self.run_canary(place, link),
+            self.run_canary(place, |_| link.reset()),
         );
     }
 
     /// Takes what a server published. Runs where the connection is read, so nothing here waits.
-    fn hear(&self, push: PushInfo) {
+    fn hear(&self, place: Place, source: &Source, push: PushInfo) {
+        let Some(topics) = self.topics.get(&place) else { return };
         if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
-            return;
+            return topics.note(source, &push);
         }
         let Ok([Value::BulkString(topic), Value::BulkString(payload)]) = <[Value; 2]>::try_from(push.data) else {
             return;
         };
-        let Ok(topic) = String::from_utf8(topic) else { return };
+        let Some(topic) = String::from_utf8(topic).ok().filter(|topic| topics.hears(topic, source)) else { return };
         match self.codec.decode(payload.into(), now()) {
             Ok((message, _)) => self.hand_out(&topic, message),
             Err(e) => {
@@ -211,10 +217,14 @@ impl PubSub {
         }
     }
 
+    fn topics_of(&self, place: Place) -> &Arc<Topics> {
+        &self.topics[&place.of_host()]
+    }
+
     /// Subscribes to a topic and waits until the server has confirmed it.
     async fn subscribe(&self, topic: &str) -> Result<Subscription> {
         let place = self.topology.place(topic, topic);
-        let subscription = self.topics[&place].want(topic);
+        let subscription = self.topics_of(place).want(topic);
         self.confirmed(place, &subscription).await?;
         Ok(subscription)
     }
@@ -222,7 +232,7 @@ impl PubSub {
     async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
         let confirmed = subscription.confirmed(self.topology.host(place), self.topology.patience()).await;
         // Where there is no connection, the reason is more than that nothing was confirmed.
-        let down = self.listeners.get(&place).filter(|listener| listener.now().is_none());
+        let down = self.listeners.get(&place.of_host()).filter(|listener| listener.now().is_none());
         confirmed.map_err(|e| down.map_or(e, Link::unreachable))
     }
 
@@ -231,7 +241,13 @@ impl PubSub {
         self.local.check_size(message)?;
         let payload = self.codec.encode(message, None, now())?;
         let place = self.topology.place(topic, topic);
-        self.topology.query(place, cmd("PUBLISH").arg(topic).arg(payload)).await
+        self.topology.query(place, &self.publication(place, topic, payload)).await
+    }
+
+    /// The command that publishes: in a cluster to the shard of the topic alone.
+    fn publication(&self, place: Place, topic: &str, payload: Vec<u8>) -> Cmd {
+        let verb = if matches!(self.topology.member(place), Member::Cluster(_)) { "SPUBLISH" } else { "PUBLISH" };
+        cmd(verb).arg(topic).arg(payload).take()
     }
 
     async fn open_mailbox(
@@ -244,7 +260,7 @@ impl PubSub {
         let (layer, owned) = (Arc::clone(self), Arc::clone(&channel));
         let topic = owned.inbox.name.as_str();
         let place = self.topology.place(topic, topic);
-        let subscription = Arc::new(self.topics[&place].want(topic));
+        let subscription = Arc::new(self.topics_of(place).want(topic));
         let wanted = Arc::clone(&subscription);
         // From here on dropping gives everything back.
         let mailbox = Mailbox::new(channel, move || {
