@@ -51,20 +51,17 @@ impl Core {
         self.topology.pipeline(place, &removing([(key, channel)])).await
     }
 
-    /// Writes the memberships of this process's mailboxes again: at one place, or at all.
-    pub(super) async fn restore(&self, at: Option<Place>) -> Result<()> {
-        let mut by_place: BTreeMap<Place, Vec<(String, ChannelName)>> = BTreeMap::new();
+    /// Writes the memberships of this process's mailboxes at one place again.
+    pub(super) async fn restore(&self, at: Place) -> Result<()> {
+        let mut memberships = Vec::new();
         for (group, members) in self.local.memberships() {
             let key = self.keys.group(&group);
-            let place = self.topology.place(group.as_str(), &key);
-            if at.is_none_or(|at| at == place) {
-                by_place.entry(place).or_default().extend(members.into_iter().map(|member| (key.clone(), member)));
+            if self.topology.place(group.as_str(), &key) == at {
+                memberships.extend(members.into_iter().map(|member| (key.clone(), member)));
             }
         }
-        for (place, memberships) in by_place {
-            for chunk in memberships.chunks(CHUNK) {
-                self.topology.pipeline::<()>(place, &self.adding(chunk)).await?;
-            }
+        for chunk in memberships.chunks(CHUNK) {
+            self.topology.pipeline::<()>(at, &self.adding(chunk)).await?;
         }
         Ok(())
     }
@@ -122,13 +119,14 @@ impl Core {
         }
     }
 
-    /// Renews the memberships of this process, well before they end.
-    pub(super) async fn run_renewal(self: Arc<Self>) {
+    /// Renews the memberships of this process at one place, well before they end. Each place is seen to by itself, since
+    /// one that is out of reach must not hold up the others.
+    pub(super) async fn run_renewal(self: Arc<Self>, place: Place) {
         let period = (self.local.settings().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
         loop {
             tokio::time::sleep(period).await;
             let mut backoff = Backoff::default();
-            while let Err(e) = self.restore(None).await {
+            while let Err(e) = self.restore(place).await {
                 tracing::warn!(error = %e, "group memberships were not renewed; trying again");
                 backoff.wait().await;
             }

@@ -97,14 +97,9 @@ impl<S: Source> Reader<S> {
                         self.core.counters.reconnects.add(1);
                     }
                     let begun = Instant::now();
-                    match self.serve(&mut pop).await {
-                        End::Idle => return,
-                        End::Lost(reason) => {
-                            let host = self.core.topology.link(self.place).host().clone();
-                            tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
-                        }
-                    }
+                    let End::Lost(reason) = self.serve(&mut pop).await else { return };
                     backoff.lasted(begun.elapsed());
+                    self.tell(&reason, backoff.is_first());
                     let id = pop.id.clone();
                     drop(pop);
                     self.bury(&id).await;
@@ -113,6 +108,14 @@ impl<S: Source> Reader<S> {
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
             backoff.wait().await;
+        }
+    }
+
+    fn tell(&self, reason: &str, first: bool) {
+        let host = self.core.topology.link(self.place).host();
+        match first {
+            true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
+            false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
         }
     }
 

@@ -169,16 +169,16 @@ impl PubSub {
     /// Keeps what is heard at a place as it is wanted.
     async fn run_listener(self: Arc<Self>, place: Place) {
         let link = &self.listeners[&place];
-        let outage = Outage::new(link.host(), &self.events);
+        let (restored, stands) = watch::channel(0);
         let restored = |made| {
             if made > 1 {
                 self.counters.reconnects.add(1);
             }
-            outage.ends(made);
+            restored.send_replace(made);
         };
         tokio::join!(
             self.topics[&place].run(link, restored),
-            tell_ends(link.watch(), &outage),
+            self.tell(place, link, stands),
             self.run_canary(place, link),
         );
     }
@@ -207,6 +207,24 @@ impl PubSub {
             let _ = self.local.group_send(&group, &message);
         } else if let Ok(name) = ChannelName::new(topic) {
             self.local.arrive(&name, message, Duration::ZERO);
+        }
+    }
+
+    /// Tells the application when a place is not heard any more, and when it is heard and can be sent to again.
+    async fn tell(&self, place: Place, listener: &Link, mut stands: watch::Receiver<u64>) {
+        let (mut state, outage) = (listener.watch(), Outage::new(listener.host(), &self.events));
+        loop {
+            if let State::Down(Some(refusal)) = &*state.borrow_and_update() {
+                outage.begins(&refusal.reason);
+            }
+            tokio::select! {
+                changed = state.changed() => if changed.is_err() { return },
+                Ok(()) = stands.changed() => {
+                    let made = *stands.borrow_and_update();
+                    self.topology.link(place).up().await;
+                    outage.ends(made);
+                }
+            }
         }
     }
 
@@ -320,18 +338,6 @@ impl PubSub {
         self.topology.end();
         self.listeners.values().for_each(Link::end);
         self.events.close();
-    }
-}
-
-/// Tells the application of connections that have ended.
-async fn tell_ends(mut state: watch::Receiver<State>, outage: &Outage) {
-    loop {
-        if let State::Down(Some(refusal)) = &*state.borrow_and_update() {
-            outage.begins(&refusal.reason);
-        }
-        if state.changed().await.is_err() {
-            return;
-        }
     }
 }
 
