@@ -11,7 +11,7 @@ use channel_layers::layer::{ChannelLayer, MailboxOptions};
 use rig::{Proxy, RedisServer, until, within};
 use tokio::sync::Notify;
 
-use crate::tools::{Member, Redis, config, name, number, numbered, room, the};
+use crate::tools::{Member, Redis, Seen, config, name, number, numbered, reconnected, room, the};
 
 /// `{"type": "x"}` in MessagePack, behind twelve random bytes: as `channels_redis` writes it, without a receiver's name.
 const UNADDRESSED: &[u8] = b"0123456789ab\x81\xa4type\xa1x";
@@ -102,7 +102,7 @@ async fn jobs_that_are_given_back() {
     let work = name("work");
     let waiting = async || server.ok(&["ZCARD", "asgiwork"]).await.int();
     let (receiving, _) = begin(layer.receive(&work));
-    let reader = the(&server, "the reader", |seen| seen.reads() && seen.waits).await;
+    the(&server, "the reader", |seen| seen.reads() && seen.waits).await;
     layer.send(&work, numbered(0)).await.unwrap();
     until!("it is taken", waiting().await == 0);
     drop(receiving);
@@ -110,11 +110,12 @@ async fn jobs_that_are_given_back() {
     assert_eq!(waiting().await, 1);
     let (receiving, woken) = begin(layer.receive(&work));
     within("it is handed over", woken.0.notified()).await;
-    proxy.silence(&[reader.port]);
+    let mut events = layer.events();
+    proxy.silence(&[the(&server, "the connection for commands", Seen::commands).await.port]);
     drop(receiving);
     until!("it counts as lost", layer.stats().dropped_in_return == 1);
-    proxy.pass();
     assert_eq!(layer.stats().given_back, 1);
+    reconnected(&mut events).await;
     layer.send(&work, numbered(1)).await.unwrap();
     assert_eq!(number(&within("another job", layer.receive(&work)).await.unwrap()), 1);
 }

@@ -50,6 +50,12 @@ pub(super) fn is_demoted(fault: &RedisError) -> bool {
     )
 }
 
+/// Whether an error that [`error`] made is of a server that answered like this.
+pub(super) fn is_from(error: &Error, kind: Kind) -> bool {
+    let fault = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
+    fault.is_some_and(|fault| fault.kind() == kind)
+}
+
 /// The first error of several that were answered together: the library does not tell the codes of all of these.
 fn plain(fault: RedisError) -> RedisError {
     let first = fault.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, error)| error.clone()));

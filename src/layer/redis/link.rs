@@ -40,19 +40,28 @@ struct Inner {
     supervisor: AbortHandle,
 }
 
-/// Where a link is.
+/// What gets everything that a server sends without being asked: the link's host, the how many-th connection, and that.
+pub(super) type Listener = Arc<dyn Fn(&Arc<str>, u64, PushInfo) + Send + Sync>;
+
+/// Where a link is, or a cluster of them.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum State<C = Opened> {
     /// There is no connection, and why, once that is known.
     Down(Option<Refusal>),
     /// The connection, and the how many-th it is.
-    Up(Opened, u64),
+    Up(C, u64),
 }
 
 impl Link {
     /// Begins to connect. `patience` is how long a verb waits for the server; `push` gets what the server sends without
     /// being asked.
-    pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
+    pub(super) fn new(
+        host: &str,
+        target: Target,
+        patience: Duration,
+        push: Option<Listener>,
+        runtime: &Handle,
+    ) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
         let (suspect, deaf, over) = <(Arc<Notify>, Arc<Notify>, Arc<Notify>)>::default();
@@ -164,7 +173,7 @@ struct Supervisor {
     deaf: Arc<Notify>,
     over: Arc<Notify>,
     patience: Duration,
-    push: Option<OnPush>,
+    push: Option<Listener>,
 }
 
 impl Supervisor {
@@ -179,7 +188,7 @@ impl Supervisor {
     async fn keep_up(&self) {
         let (mut made, mut backoff, mut given_up) = (0, Backoff::default(), None);
         loop {
-            let refusal = match self.connect(given_up.as_ref()).await {
+            let refusal = match self.connect(made + 1, given_up.as_ref()).await {
                 Ok((opened, info, ended)) => {
                     made += 1;
                     given_up = Some(opened.id.clone());
@@ -200,19 +209,27 @@ impl Supervisor {
         }
     }
 
-    /// Connects; what was given up before is killed, so that it neither carries out late what its callers were told has
-    /// failed, nor counts as a subscriber.
-    async fn connect(&self, given_up: Option<&Id>) -> Result<(Opened, ConnectionInfo, Arc<Notify>), Refusal> {
-        let info = connect::resolve(&self.target).await?;
+    /// Connects, for the how many-th time; what was given up before is killed, so that it neither carries out late what
+    /// its callers were told has failed, nor counts as a subscriber.
+    async fn connect(
+        &self,
+        number: u64,
+        given_up: Option<&Id>,
+    ) -> Result<(Opened, ConnectionInfo, Arc<Notify>), Refusal> {
+        let server = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
+        let push = self.push.clone().map(|push| {
+            let host = Arc::clone(&self.host);
+            Arc::new(move |info: PushInfo| push(&host, number, info)) as OnPush
+        });
+        let opened = connect::open(&server, Some(self.patience), on_end(&ended, push)).await?;
         if self.push.is_some() && !opened.pushes {
             let Version(major, minor) = opened.version;
             let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");
             return Err(Refusal { reason: reason.into(), lasting: true });
         }
         opened.bury(given_up).await?;
-        Ok((opened, info, ended))
+        Ok((opened, server.info, ended))
     }
 
     /// Logs a refusal, once for each reason of an outage.
@@ -228,7 +245,7 @@ impl Supervisor {
     async fn is_master(&self, at: &ConnectionAddr) -> Result<(), Arc<str>> {
         if let Target::Sentinel { .. } = &self.target
             && let Ok(named) = connect::resolve(&self.target).await
-            && named.addr() != at
+            && named.info.addr() != at
         {
             return Err("the sentinels name another master".into());
         }

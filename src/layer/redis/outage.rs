@@ -31,6 +31,10 @@ impl Outage {
         }
     }
 
+    pub(super) fn lasts(&self) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Everything stands again, over the how many-th connection.
     pub(super) fn ends(&self, made: u64) {
         if made > 1 {

@@ -39,7 +39,7 @@ impl Pulses {
     /// Nothing is known yet.
     pub(super) fn new(topology: &Topology) -> Self {
         let unknown = |place| {
-            let host = Arc::clone(topology.link(place).host());
+            let host = Arc::clone(topology.host(place));
             (place, HostHealth { host, lag: None, fault: None })
         };
         Self(Mutex::new(topology.places().map(unknown).collect()))

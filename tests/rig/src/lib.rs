@@ -16,6 +16,7 @@ mod tls;
 
 use std::time::Duration;
 
+pub use process::Process;
 pub use proxy::{Flow, Proxy};
 pub use redis::cluster::RedisCluster;
 pub use redis::old::OldRedis;

@@ -2,17 +2,26 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::Core;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::link::State;
 use crate::layer::redis::outage::Outage;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::topology::{Member, Place};
 
 impl Core {
-    /// Follows one server's connection.
+    /// Follows the connection to one host. That of a cluster counts as made anew when one of its masters may have lost
+    /// something.
     pub(super) async fn run_keeper(self: Arc<Self>, place: Place) {
-        let (host, mut state) = (self.topology.link(place).host().clone(), self.topology.link(place).watch());
-        let outage = Outage::new(&host, &self.events);
+        match self.topology.member(place) {
+            Member::Alone { link, .. } => self.follow(place, link.watch()).await,
+            Member::Cluster(cluster) => self.follow(place, cluster.condition()).await,
+        }
+    }
+
+    async fn follow<C: Clone>(&self, place: Place, mut state: watch::Receiver<State<C>>) {
+        let outage = Outage::new(self.topology.host(place), &self.events);
         loop {
             let now = state.borrow_and_update().clone();
             match now {

@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
+use super::connect;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::topology::Topology;
@@ -131,15 +132,15 @@ impl Core {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
+        let topology = Topology::new(&config, connect::LAYER, &runtime)?;
         let core = Arc::new(Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
             codec: Codec::new(&config, Layout::Core)?,
             clock: ScoreClock::new(),
             pulses: Pulses::new(&topology),
+            own: Arc::new(Own::new(topology.has_cluster())),
             topology,
-            own: Arc::new(Own::new()),
             work: Arc::default(),
             leaving: Leaving::default(),
             counters: Counters::default(),
@@ -178,6 +179,9 @@ impl Core {
             members.iter().for_each(|member| self.leave(member, vec![group.clone()]));
         }
         self.local.close();
+        self.work.close();
+        // Readers that cannot reach their server have nothing in hand.
+        let _ = tokio::time::timeout(FAREWELL, self.work.end()).await;
         self.end();
         Arc::clone(self).say_goodbye().await;
         self.events.close();

@@ -2,16 +2,16 @@
 //!
 //! What must stay true: a pop that was sent is never cancelled, since the server would hand a message to nobody; to look
 //! at other keys it is unblocked on the server, over the connection for commands. A connection that is given up is killed
-//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, on
-//! the same connection, so that nothing overtakes it.
+//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, so
+//! that nothing overtakes it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisError, cmd, pipe};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -20,7 +20,7 @@ use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
 /// connection that leads nowhere.
@@ -32,6 +32,9 @@ const GRACE: Duration = Duration::from_secs(4);
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
+const SEARCH: Duration = Duration::from_millis(50);
+
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
 
@@ -40,6 +43,12 @@ const BATCHES: Version = Version(7, 0);
 pub(super) struct Popped {
     pub(super) member: Bytes,
     pub(super) score: f64,
+}
+
+impl From<(Vec<u8>, f64)> for Popped {
+    fn from((member, score): (Vec<u8>, f64)) -> Self {
+        Self { member: member.into(), score }
+    }
 }
 
 /// One kind of channels: what is popped for them, and who takes it.
@@ -68,8 +77,10 @@ pub(super) struct Reader<S> {
 
 /// Why a connection is not used any more.
 enum End {
-    /// Nobody needs the reader.
+    /// Nobody needs the reader any more.
     Idle,
+    /// The place is on another server.
+    Moved,
     Lost(Arc<str>),
 }
 
@@ -84,11 +95,13 @@ struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
     id: Id,
+    route: Route,
     ended: Arc<Notify>,
 }
 
 impl<S: Source> Reader<S> {
     pub(super) async fn run(mut self) {
+        let _reading = self.source.demand().read();
         let (mut backoff, mut given_up) = (Backoff::default(), None);
         loop {
             match self.connect(given_up.as_ref()).await {
@@ -97,13 +110,23 @@ impl<S: Source> Reader<S> {
                         self.core.counters.reconnects.add(1);
                     }
                     let begun = Instant::now();
-                    let End::Lost(reason) = self.serve(&mut pop).await else { return };
+                    let end = self.serve(&mut pop).await;
                     backoff.lasted(begun.elapsed());
-                    self.tell(&reason, backoff.is_first());
-                    let id = pop.id.clone();
-                    drop(pop);
-                    self.bury(&id).await;
-                    given_up = Some(id);
+                    let Pop { id, route, .. } = pop;
+                    let host = route.link.host();
+                    match end {
+                        End::Idle => return,
+                        // It has answered, so it holds no pop.
+                        End::Moved => tracing::debug!(%host, "what is received is on another server now"),
+                        End::Lost(reason) => {
+                            tell(host, &reason, backoff.is_first());
+                            if let Some(commands) = commands(&id, &route) {
+                                // Where it cannot be killed now, the next connection does it before it pops.
+                                let _ = commands.bury(Some(&id)).await;
+                            }
+                            given_up = Some(id);
+                        }
+                    }
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
@@ -111,23 +134,15 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    fn tell(&self, reason: &str, first: bool) {
-        let host = self.core.topology.link(self.place).host();
-        match first {
-            true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
-            false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
-        }
-    }
-
     /// Connects, and kills what was given up before: from here, because the way there may have been shut until now.
     async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
-        let info = self.core.topology.address(self.place).await?;
+        let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
+        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
         opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, ended })
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
     }
 
     /// Pops until the connection ends.
@@ -141,17 +156,38 @@ impl<S: Source> Reader<S> {
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
         // After a failover the old server pops on for whoever asks it.
-        if self.core.topology.link(self.place).now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
+        if pop.route.link.now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
             return Err(End::Lost("messages go to another server".into()));
         }
-        self.give_back(&mut pop.connection).await?;
+        self.give_back().await;
+        if self.source.demand().is_closing() {
+            return Err(End::Idle);
+        }
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
             return self.idle(pop).await;
         }
         let Some((key, popped)) = self.pop(pop, &keys).await? else { return Ok(()) };
         self.source.take(&self.core, self.place, &key, popped);
+        // Another key than the last time: perhaps a message to a group, which then waits under more of them.
+        let more = S::BATCH > 1 && key != self.last;
         self.last = key;
+        if more { self.sweep(pop, &keys).await } else { Ok(()) }
+    }
+
+    /// Takes what waits under any of the keys, all of them in one go: a pop that blocks takes from one alone.
+    async fn sweep(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<(), End> {
+        let mut commands = pipe();
+        for key in keys {
+            commands.cmd("ZPOPMIN").arg(&**key).arg(S::BATCH);
+        }
+        let swept = timeout(GRACE, pop.connection.req_packed_commands(&commands, 0, keys.len())).await;
+        let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
+        for (key, answer) in keys.iter().zip(swept) {
+            // A key that is on its way to another node is refused alone, and looked for by the next pop.
+            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
+            self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
+        }
         Ok(())
     }
 
@@ -169,12 +205,20 @@ impl<S: Source> Reader<S> {
     async fn pop(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<Option<(String, Vec<Popped>)>, End> {
         let mut connection = pop.connection.clone();
         let mut popping = std::pin::pin!(take(&mut connection, pop.batches, S::BATCH, keys));
-        let deadline = Instant::now() + BLOCK + GRACE;
+        let (deadline, mut leaving) = (Instant::now() + BLOCK + GRACE, false);
         loop {
             tokio::select! {
                 biased;
-                popped = &mut popping => return Ok(popped?),
-                () = self.signals.changed.notified() => self.unblock(&pop.id),
+                popped = &mut popping => return match popped {
+                    Ok(None) if leaving => Err(End::Moved),
+                    Ok(popped) => Ok(popped),
+                    Err(fault) => self.refused(pop, keys, fault).await,
+                },
+                () = self.core.topology.left(self.place, &pop.route), if !leaving => {
+                    leaving = true;
+                    self.unblock(pop);
+                }
+                () = self.signals.changed.notified() => self.unblock(pop),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -182,9 +226,41 @@ impl<S: Source> Reader<S> {
         }
     }
 
+    /// Finds out what an error means that a pop was answered with.
+    async fn refused(
+        &self,
+        pop: &Pop,
+        keys: &[Arc<str>],
+        fault: RedisError,
+    ) -> Result<Option<(String, Vec<Popped>)>, End> {
+        if self.core.topology.learn(self.place, &pop.route, &fault) {
+            return Err(End::Moved);
+        }
+        if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
+            self.search(keys).await;
+            return Ok(None);
+        }
+        Err(fault.into())
+    }
+
+    /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
+    async fn search(&self, keys: &[Arc<str>]) {
+        for key in keys {
+            let mut pop = cmd("ZPOPMIN");
+            pop.arg(&**key).arg(S::BATCH);
+            match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
+                Ok(messages) => {
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
+                }
+                Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
+            }
+        }
+        let _ = timeout(SEARCH, self.signals.changed.notified()).await;
+    }
+
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, id: &Id) {
-        let (number, Some(mut commands)) = (id.number, self.commands(id)) else { return };
+    fn unblock(&self, pop: &Pop) {
+        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.id, &pop.route)) else { return };
         self.core.runtime.spawn(async move {
             if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
@@ -192,42 +268,44 @@ impl<S: Source> Reader<S> {
         });
     }
 
-    /// What commands go through, if that leads to the server that knows this number.
-    fn commands(&self, id: &Id) -> Option<Opened> {
-        self.core.topology.link(self.place).now().filter(|opened| opened.id.is_beside(id))
-    }
-
-    async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
+    async fn give_back(&self) {
         let returned = self.source.returned(self.place);
-        let Some(commands) = self.core.giving_back(&returned) else { return Ok(()) };
-        let back = match timeout(GRACE, commands.query_async::<()>(connection)).await {
-            Ok(back) => back.map_err(End::from),
-            Err(_) => Err(End::Lost(format!("no answer within {GRACE:?}").into())),
-        };
-        // Where it failed they may be back all the same, and giving them back again might deliver them twice.
-        let counter = if back.is_ok() { &self.core.counters.given_back } else { &self.core.counters.lost };
-        counter.add(returned.len());
-        back
-    }
-
-    /// Has the server pop no more for a connection that was given up, if it can be told by now.
-    async fn bury(&self, id: &Id) {
-        if let Some(commands) = self.commands(id) {
-            // Where it cannot, the next connection tells it before it pops.
-            let _ = commands.bury(Some(id)).await;
+        if !returned.is_empty() {
+            self.core.give_back(self.place, &returned).await;
         }
     }
 }
 
 impl Core {
-    /// The commands that give messages back, if there are any.
-    pub(super) fn giving_back(&self, returned: &[(Arc<str>, Popped)]) -> Option<Pipeline> {
-        let mut commands = pipe();
-        for (key, popped) in returned {
-            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
-            commands.cmd("PEXPIRE").arg(&**key).arg(self.expiry_millis()).ignore();
+    /// Gives messages back under their keys at a place.
+    pub(super) async fn give_back(&self, place: Place, returned: &[(Arc<str>, Popped)]) {
+        let commands = returned.iter().flat_map(|(key, popped)| {
+            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
+            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
+            expire.arg(&**key).arg(self.expiry_millis());
+            [(place, add), (place, expire)]
+        });
+        match self.topology.batch(&commands.collect::<Vec<(Place, Cmd)>>()).await {
+            Ok(_) => self.counters.given_back.add(returned.len()),
+            // They may be back, and giving them back again might deliver them twice.
+            Err(e) => {
+                self.counters.lost.add(returned.len());
+                tracing::warn!(error = %e, "messages were not given back for certain");
+            }
         }
-        (!returned.is_empty()).then_some(commands)
+    }
+}
+
+/// What commands go through, if that leads to the server that knows this number.
+fn commands(id: &Id, route: &Route) -> Option<Opened> {
+    route.link.now().filter(|opened| opened.id.is_beside(id))
+}
+
+/// Logs that a connection was lost; the first of an outage loudly.
+fn tell(host: &str, reason: &str, first: bool) {
+    match first {
+        true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
+        false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
     }
 }
 
@@ -238,21 +316,20 @@ async fn take(
     keys: &[Arc<str>],
 ) -> Result<Option<(String, Vec<Popped>)>, RedisError> {
     let keys = keys.iter().map(|key| &**key).collect::<Vec<_>>();
-    let popped = |(member, score): (Vec<u8>, f64)| Popped { member: member.into(), score };
     if batches {
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);
         let answer: Option<(String, Vec<(Vec<u8>, f64)>)> = pop.query_async(connection).await?;
-        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(popped).collect())));
+        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(Popped::from).collect())));
     }
     let mut pop = cmd("BZPOPMIN");
     pop.arg(keys).arg(BLOCK.as_secs());
     let answer: Option<(String, Vec<u8>, f64)> = pop.query_async(connection).await?;
     let Some((key, member, score)) = answer else { return Ok(None) };
-    let mut messages = vec![popped((member, score))];
+    let mut messages = vec![Popped::from((member, score))];
     if most > 1 {
         let more: Vec<(Vec<u8>, f64)> = cmd("ZPOPMIN").arg(&key).arg(most - 1).query_async(connection).await?;
-        messages.extend(more.into_iter().map(popped));
+        messages.extend(more.into_iter().map(Popped::from));
     }
     Ok(Some((key, messages)))
 }

@@ -83,6 +83,11 @@ impl Work {
         state.closed = true;
         state.waiting.clear();
     }
+
+    /// Waits until nothing is popped any more, and what was popped for nobody is back.
+    pub(super) async fn end(&self) {
+        self.demand.close().await;
+    }
 }
 
 impl Source for Work {
@@ -117,12 +122,9 @@ impl Core {
 
     /// Gives back what no reader gives back any more.
     pub(super) async fn return_all(&self) {
-        for place in self.topology.places() {
-            let returned = self.work.returned(place);
-            if let Some(commands) = self.giving_back(&returned) {
-                let back = self.topology.pipeline::<()>(place, &commands).await.is_ok();
-                if back { &self.counters.given_back } else { &self.counters.lost }.add(returned.len());
-            }
+        let returned = std::mem::take(&mut self.work.lock().returned);
+        for (place, returned) in returned {
+            self.give_back(place, &returned).await;
         }
     }
 
