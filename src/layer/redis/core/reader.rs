@@ -121,7 +121,7 @@ impl<S: Source> Reader<S> {
                         // It has answered, so it holds no pop.
                         End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
-                            tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
+                            tell(host, &reason, backoff.is_first());
                             if let Some(commands) = commands(&id, &route) {
                                 // Where it cannot be killed now, the next connection does it before it pops.
                                 let _ = commands.bury(Some(&id)).await;
@@ -319,6 +319,14 @@ impl Core {
 /// What commands go through, if that leads to the server that knows this number.
 fn commands(id: &Id, route: &Route) -> Option<Opened> {
     route.link.now().filter(|opened| opened.id.is_beside(id))
+}
+
+/// Logs that a connection was lost; the first of an outage loudly.
+fn tell(host: &str, reason: &str, first: bool) {
+    match first {
+        true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
+        false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
+    }
 }
 
 async fn take(
