@@ -86,8 +86,7 @@ pub(super) async fn open(server: &Server, answers: Option<Duration>, push: OnPus
             Err(e) if is_old(&e) => (dial(info, ProtocolVersion::RESP2, answers, &push).await, false),
             dialled => (dialled, true),
         };
-        let mut connection =
-            connection.map_err(|e| Refusal::of(&e))?;
+        let mut connection = connection.map_err(|e| Refusal::of(&e))?;
         let (version, run) = examine(&mut connection, server).await?;
         // Both are for people and for tidying up; a server that refuses them can do without.
         let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
@@ -235,11 +234,13 @@ async fn ask_sentinel(sentinel: &ConnectionInfo, master_name: &str) -> Result<Op
 pub(super) async fn ask_seed(seed: &ConnectionInfo) -> Result<(Value, String), Refusal> {
     let attempt = async {
         let nobody: OnPush = Arc::new(|_| ());
-        let mut connection = dial(seed, ProtocolVersion::RESP2, Some(NODE), &nobody).await.map_err(|e| Refusal::of(&e))?;
+        let mut connection =
+            dial(seed, ProtocolVersion::RESP2, Some(NODE), &nobody).await.map_err(|e| Refusal::of(&e))?;
         ask_node(&mut connection).await
     };
     match tokio::time::timeout(ATTEMPT, attempt).await {
-        Ok(answer) => answer.map_err(|refusal| Refusal { reason: format!("{}: {}", seed.addr(), refusal.reason).into(), ..refusal }),
+        Ok(answer) => answer
+            .map_err(|refusal| Refusal { reason: format!("{}: {}", seed.addr(), refusal.reason).into(), ..refusal }),
         Err(_) => Err(Refusal::passing(format!("{}: no answer within {ATTEMPT:?}", seed.addr()))),
     }
 }

@@ -55,7 +55,13 @@ pub(super) enum State<C = Opened> {
 impl Link {
     /// Begins to connect. `patience` is how long a verb waits for the server; `push` gets what the server sends without
     /// being asked.
-    pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<Listener>, runtime: &Handle) -> Self {
+    pub(super) fn new(
+        host: &str,
+        target: Target,
+        patience: Duration,
+        push: Option<Listener>,
+        runtime: &Handle,
+    ) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
         let (suspect, deaf, over) = <(Arc<Notify>, Arc<Notify>, Arc<Notify>)>::default();

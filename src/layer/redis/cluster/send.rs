@@ -141,7 +141,11 @@ impl Inner {
                 link.suspect();
                 self.stale.notify_one();
                 // One error is for all of them, and the first one tells it.
-                parcel.into_iter().take(1).map(|at| (at, Outcome::Failed(fault::error(link.host(), fault.clone())))).collect()
+                parcel
+                    .into_iter()
+                    .take(1)
+                    .map(|at| (at, Outcome::Failed(fault::error(link.host(), fault.clone()))))
+                    .collect()
             }
         }
     }

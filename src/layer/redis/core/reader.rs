@@ -209,7 +209,12 @@ impl<S: Source> Reader<S> {
     }
 
     /// Finds out what an error means that a pop was answered with.
-    async fn refused(&self, pop: &Pop, keys: &[Arc<str>], fault: RedisError) -> Result<Option<(String, Vec<Popped>)>, End> {
+    async fn refused(
+        &self,
+        pop: &Pop,
+        keys: &[Arc<str>],
+        fault: RedisError,
+    ) -> Result<Option<(String, Vec<Popped>)>, End> {
         if self.core.topology.learn(self.place, &pop.route, &fault) {
             return Err(End::Moved);
         }
@@ -226,7 +231,9 @@ impl<S: Source> Reader<S> {
             let mut pop = cmd("ZPOPMIN");
             pop.arg(&**key).arg(S::BATCH);
             match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
-                Ok(messages) => self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect()),
+                Ok(messages) => {
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect())
+                }
                 Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
             }
         }

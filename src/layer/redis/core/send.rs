@@ -7,9 +7,9 @@ use futures_util::future::{join_all, try_join_all};
 use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
+use crate::layer::redis::fault;
 use crate::layer::redis::script::Script;
 use crate::layer::redis::topology::{self, Place};
-use crate::layer::redis::fault;
 use crate::layer::redis::wire::To;
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 
@@ -69,9 +69,8 @@ impl Core {
         self.local.check_size(message)?;
         let members = self.members(group).await?;
         let parcels = self.parcels(&members, message)?;
-        let runs = parcels.iter().flat_map(|(place, parcels)| {
-            parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels))
-        });
+        let runs =
+            parcels.iter().flat_map(|(place, parcels)| parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels)));
         // All of them, also where one fails: the other hosts' members get the message.
         let full: usize = join_all(runs).await.into_iter().sum::<Result<usize>>()?;
         if full > 0 {

@@ -55,7 +55,14 @@ impl PubSub {
     }
 
     /// Listens to the masters of now.
-    fn follow(self: &Arc<Self>, place: Place, cluster: &Cluster, topics: &Arc<Topics>, ears: &Ears, outage: &Arc<Outage>) {
+    fn follow(
+        self: &Arc<Self>,
+        place: Place,
+        cluster: &Cluster,
+        topics: &Arc<Topics>,
+        ears: &Ears,
+        outage: &Arc<Outage>,
+    ) {
         let masters: Vec<Address> = cluster.masters().into_iter().map(|(address, _)| address).collect();
         let mut ears = ears.lock();
         let gone: Vec<Address> = ears.keys().filter(|address| !masters.contains(address)).cloned().collect();
