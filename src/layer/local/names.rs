@@ -51,12 +51,13 @@ impl Names {
 
     /// Whether this instance made the name, for a mailbox or not.
     pub(super) fn is_own(&self, channel: &ChannelName) -> bool {
-        self.is_mailbox(channel) || channel.non_local().strip_suffix('!').is_some_and(|n| n.ends_with(&self.instance))
+        self.is_mailbox(channel.as_str())
+            || channel.non_local().strip_suffix('!').is_some_and(|n| n.ends_with(&self.instance))
     }
 
-    /// Whether this instance made the name for a mailbox.
-    pub(super) fn is_mailbox(&self, channel: &ChannelName) -> bool {
-        let Some(name) = channel.non_local().strip_suffix('!') else { return false };
+    /// Whether this instance made the name for a mailbox. It need not be one that anybody has checked.
+    pub(super) fn is_mailbox(&self, channel: &str) -> bool {
+        let Some((name, _)) = channel.split_once('!') else { return false };
         let stem = name.len().checked_sub(2 * LANE_DIGITS).and_then(|at| name.get(at..at + LANE_DIGITS));
         stem == Some(&self.mailboxes)
     }

@@ -58,7 +58,7 @@ impl Registry {
 
     /// Whether this instance made a name for a mailbox.
     pub(in crate::layer) fn is_mailbox(&self, channel: &ChannelName) -> bool {
-        self.names.is_mailbox(channel)
+        self.names.is_mailbox(channel.as_str())
     }
 
     /// What stands between the prefix and the lane in the names of mailboxes.
@@ -112,21 +112,39 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a message that came from elsewhere and is so old. What there is no room for is counted.
-    pub(in crate::layer) fn arrive(&self, name: &ChannelName, message: Message, age: Duration) {
+    /// Takes a message that came from elsewhere and is so old, for channels whose names nobody has checked. What there
+    /// is no room for is counted. Returns how many of the names are none.
+    pub(in crate::layer) fn arrive<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+        message: &Message,
+        age: Duration,
+    ) -> usize {
         let now = Instant::now();
-        let slot = Slot { message, expires: now.checked_add(self.settings.expiry.saturating_sub(age)) };
-        let arrived = self.with_channel(name, |channel| {
-            let delivered = channel.deliver(slot, now);
+        let expires = now.checked_add(self.settings.expiry.saturating_sub(age));
+        let deliver = |channel: &Arc<Channel>| {
+            let delivered = channel.deliver(Slot { message: message.clone(), expires }, now);
             delivered.inspect_err(|full| self.count_dropped(channel, *full))
-        });
-        match arrived {
-            Ok(Some(Ok(waker))) => waker.into_iter().for_each(Waker::wake),
-            Ok(Some(Err(_))) => {}
-            Ok(None) => drop(self.counters.no_receiver.fetch_add(1, Ordering::Relaxed)),
-            // No room for one more name.
-            Err(_) => drop(self.counters.capacity.fetch_add(1, Ordering::Relaxed)),
+        };
+        let mut unnamed = 0;
+        for name in names {
+            let arrived = if self.names.is_mailbox(name) {
+                Ok(self.channels.with_existing(name, deliver))
+            } else if let Ok(name) = ChannelName::new(name) {
+                self.with_channel(&name, deliver)
+            } else {
+                unnamed += 1;
+                continue;
+            };
+            match arrived {
+                Ok(Some(Ok(waker))) => waker.into_iter().for_each(Waker::wake),
+                Ok(Some(Err(_))) => {}
+                Ok(None) => drop(self.counters.no_receiver.fetch_add(1, Ordering::Relaxed)),
+                // No room for one more name.
+                Err(_) => drop(self.counters.capacity.fetch_add(1, Ordering::Relaxed)),
+            }
         }
+        unnamed
     }
 
     pub(in crate::layer) async fn receive(&self, name: &ChannelName) -> Result<Message> {
@@ -165,7 +183,7 @@ impl Registry {
 
     /// Does something with a channel; nothing where it is that of a mailbox that is gone.
     fn with_channel<R>(&self, name: &ChannelName, act: impl FnOnce(&Arc<Channel>) -> R) -> Result<Option<R>> {
-        if self.names.is_mailbox(name) {
+        if self.names.is_mailbox(name.as_str()) {
             self.check_open()?;
             return Ok(self.channels.with_existing(name, act));
         }

@@ -6,6 +6,7 @@
 //! to the shard looks at one more entry. So each entry is looked at once in as many visits as there are entries, and no
 //! verb pays for more than one.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,7 +73,11 @@ impl<V: Entry> Table<V> {
     }
 
     /// Does something with the entry of a name, if it is there.
-    pub(super) fn with_existing<R>(&self, name: &V::Name, act: impl FnOnce(&Arc<V>) -> R) -> Option<R> {
+    pub(super) fn with_existing<Q, R>(&self, name: &Q, act: impl FnOnce(&Arc<V>) -> R) -> Option<R>
+    where
+        V::Name: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         let shard = self.shard(name);
         let place = *shard.places.get(name)?;
         Some(act(&shard.row[place]))
@@ -128,7 +133,7 @@ impl<V: Entry> Table<V> {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn shard(&self, name: &V::Name) -> MutexGuard<'_, Shard<V>> {
+    fn shard(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, Shard<V>> {
         let hash = usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).expect("a remainder below 64");
         // Nothing under the lock can panic half-way, so a poisoned shard is whole.
         self.shards[hash].lock().unwrap_or_else(PoisonError::into_inner)

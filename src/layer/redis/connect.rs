@@ -14,6 +14,9 @@ use super::host::Target;
 /// How long opening a connection may take, log-in and all.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
+/// How long the server may take to kill a connection that was given up.
+const BURIAL: Duration = Duration::from_secs(1);
+
 /// How long one sentinel may take to answer before the next one is asked.
 const SENTINEL: Duration = Duration::from_secs(1);
 
@@ -61,12 +64,18 @@ pub(super) struct Server {
 pub(super) struct Opened {
     pub(super) connection: MultiplexedConnection,
     pub(super) version: Version,
-    /// The connection's number on the server.
-    pub(super) id: i64,
-    /// What the server's process is called: numbers of connections mean something to this one alone.
-    pub(super) run: Option<Arc<str>>,
+    pub(super) id: Id,
     /// Whether the server can send without being asked, as it does what was published.
     pub(super) pushes: bool,
+}
+
+/// Which connection of which process of a server. Another server, or the same one started again, has given the number to
+/// somebody else.
+#[derive(Clone, Debug)]
+pub(super) struct Id {
+    pub(super) number: i64,
+    /// What the process calls itself, unless it does not tell.
+    run: Option<Arc<str>>,
 }
 
 /// Why a server cannot be used.
@@ -90,8 +99,8 @@ pub(super) async fn open(server: &Server, answers: Option<Duration>, push: OnPus
         let (version, run) = examine(&mut connection, server).await?;
         // Both are for people and for tidying up; a server that refuses them can do without.
         let _ = cmd("CLIENT").arg("SETNAME").arg("channel-layers").query_async::<()>(&mut connection).await;
-        let id = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
-        Ok(Opened { connection, version, id, run, pushes })
+        let number = cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap_or_default();
+        Ok(Opened { connection, version, id: Id { number, run }, pushes })
     };
     match tokio::time::timeout(ATTEMPT, attempt).await {
         Ok(opened) => opened,
@@ -165,6 +174,34 @@ pub(super) async fn is_alive(connection: &mut MultiplexedConnection) -> Result<(
 
 fn is_replica(role: &Value) -> bool {
     matches!(role, Value::BulkString(role) if role == b"slave")
+}
+
+impl Id {
+    /// Whether another connection leads to the same process.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.run.is_some() && self.run == other.run
+    }
+
+    /// Whether it leads to another one for certain.
+    pub(super) fn is_apart(&self, other: &Self) -> bool {
+        matches!((&self.run, &other.run), (Some(one), Some(other)) if one != other)
+    }
+}
+
+impl Opened {
+    /// Has the server kill a connection that was given up, if it is the one that has it. So what is still on its way there
+    /// is not done when it arrives. A connection that is not there any more, or that the user may not kill, is no fault.
+    pub(super) async fn bury(&self, given_up: Option<&Id>) -> Result<(), Refusal> {
+        let Some(id) = given_up.filter(|id| self.id.is_beside(id)) else { return Ok(()) };
+        let passing = |reason: String| Refusal { reason: reason.into(), lasting: false };
+        let (mut connection, mut kill) = (self.connection.clone(), cmd("CLIENT"));
+        kill.arg("KILL").arg("ID").arg(id.number);
+        match tokio::time::timeout(BURIAL, kill.query_async::<()>(&mut connection)).await {
+            Ok(Err(e)) if e.is_io_error() => Err(passing(e.to_string())),
+            Ok(_) => Ok(()),
+            Err(_) => Err(passing(format!("no answer within {BURIAL:?}"))),
+        }
+    }
 }
 
 impl Version {

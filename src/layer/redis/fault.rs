@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind};
 
 /// The error for whoever called a verb: what failed, at which server, and whether anything was done.
 pub(super) fn error(host: &str, fault: RedisError) -> Error {
+    let fault = plain(fault);
     let (kind, text) = match fault.kind() {
         _ if fault.is_timeout() => (
             ErrorKind::Timeout,
@@ -53,6 +54,12 @@ pub(super) fn is_demoted(fault: &RedisError) -> bool {
 pub(super) fn is_from(error: &Error, kind: Kind) -> bool {
     let fault = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
     fault.is_some_and(|fault| fault.kind() == kind)
+}
+
+/// The first error of several that were answered together: the library does not tell the codes of all of these.
+fn plain(fault: RedisError) -> RedisError {
+    let first = fault.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, error)| error.clone()));
+    first.map_or(fault, RedisError::from)
 }
 
 fn is_out_of_memory(fault: &RedisError) -> bool {

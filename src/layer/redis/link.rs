@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{PushInfo, PushKind};
+use redis::{ConnectionAddr, ConnectionInfo, PushInfo, PushKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
-use super::connect::{self, OnPush, Opened, Refusal, Version};
+use super::connect::{self, Id, OnPush, Opened, Refusal, Version};
 use super::fault;
 use super::host::Target;
 use crate::{Error, Result};
@@ -186,14 +186,15 @@ impl Supervisor {
     }
 
     async fn keep_up(&self) {
-        let (mut made, mut backoff) = (0, Backoff::default());
+        let (mut made, mut backoff, mut given_up) = (0, Backoff::default(), None);
         loop {
-            let refusal = match self.connect(made + 1).await {
-                Ok((opened, ended)) => {
+            let refusal = match self.connect(made + 1, given_up.as_ref()).await {
+                Ok((opened, info, ended)) => {
                     made += 1;
+                    given_up = Some(opened.id.clone());
                     self.state.send_replace(State::Up(opened.clone(), made));
                     let begun = Instant::now();
-                    let reason = self.keep(opened, &ended).await;
+                    let reason = self.keep(opened, info.addr(), &ended).await;
                     backoff.lasted(begun.elapsed());
                     tracing::warn!(host = %self.host, %reason, "the connection to Redis has ended; connecting again");
                     Refusal { reason, lasting: false }
@@ -208,7 +209,13 @@ impl Supervisor {
         }
     }
 
-    async fn connect(&self, number: u64) -> Result<(Opened, Arc<Notify>), Refusal> {
+    /// Connects, for the how many-th time; what was given up before is killed, so that it neither carries out late what
+    /// its callers were told has failed, nor counts as a subscriber.
+    async fn connect(
+        &self,
+        number: u64,
+        given_up: Option<&Id>,
+    ) -> Result<(Opened, ConnectionInfo, Arc<Notify>), Refusal> {
         let server = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
         let push = self.push.clone().map(|push| {
@@ -221,7 +228,8 @@ impl Supervisor {
             let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");
             return Err(Refusal { reason: reason.into(), lasting: true });
         }
-        Ok((opened, ended))
+        opened.bury(given_up).await?;
+        Ok((opened, server.info, ended))
     }
 
     /// Logs a refusal, once for each reason of an outage.
@@ -232,8 +240,20 @@ impl Supervisor {
         }
     }
 
+    /// Whether the sentinels, where there are any, still name this server. One that was replaced takes itself for a master
+    /// for many seconds yet, and what it is sent in these is lost.
+    async fn is_master(&self, at: &ConnectionAddr) -> Result<(), Arc<str>> {
+        if let Target::Sentinel { .. } = &self.target
+            && let Ok(named) = connect::resolve(&self.target).await
+            && named.info.addr() != at
+        {
+            return Err("the sentinels name another master".into());
+        }
+        Ok(())
+    }
+
     /// Watches a connection, until it has to be given up; returns why.
-    async fn keep(&self, mut opened: Opened, ended: &Notify) -> Arc<str> {
+    async fn keep(&self, mut opened: Opened, at: &ConnectionAddr, ended: &Notify) -> Arc<str> {
         loop {
             tokio::select! {
                 () = ended.notified() => return "the server hung up".into(),
@@ -241,14 +261,16 @@ impl Supervisor {
                 () = self.suspect.notified() => {}
                 () = tokio::time::sleep(PING) => {}
             }
-            let sign = timeout(SILENCE, connect::is_alive(&mut opened.connection));
+            let look = async {
+                match timeout(SILENCE, connect::is_alive(&mut opened.connection)).await {
+                    Ok(Ok(())) => self.is_master(at).await,
+                    Ok(Err(reason)) => Err(reason),
+                    Err(_) => Err(format!("the server was silent for {SILENCE:?}").into()),
+                }
+            };
             tokio::select! {
                 () = ended.notified() => return "the server hung up".into(),
-                sign = sign => match sign {
-                    Ok(Ok(())) => {}
-                    Ok(Err(reason)) => return reason,
-                    Err(_) => return format!("the server was silent for {SILENCE:?}").into(),
-                }
+                found = look => if let Err(reason) = found { return reason },
             }
         }
     }

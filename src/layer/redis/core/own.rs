@@ -86,12 +86,7 @@ impl Source for Own {
             if recipients.is_empty() {
                 core.counters.unaddressed.add(1);
             }
-            for name in recipients.iter() {
-                match ChannelName::new(name) {
-                    Ok(name) => core.local.arrive(&name, message.clone(), age),
-                    Err(_) => core.counters.unaddressed.add(1),
-                }
-            }
+            core.counters.unaddressed.add(core.local.arrive(recipients.iter(), &message, age));
         }
     }
 

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, cmd};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Opened, Refusal, Version};
+use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
 use crate::layer::redis::topology::{Place, Route};
 
@@ -32,11 +32,8 @@ const GRACE: Duration = Duration::from_secs(4);
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How long the server may take to kill a connection that was given up.
-const BURIAL: Duration = Duration::from_secs(1);
-
 /// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
-const SWEEP: Duration = Duration::from_millis(50);
+const SEARCH: Duration = Duration::from_millis(50);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -46,6 +43,12 @@ const BATCHES: Version = Version(7, 0);
 pub(super) struct Popped {
     pub(super) member: Bytes,
     pub(super) score: f64,
+}
+
+impl From<(Vec<u8>, f64)> for Popped {
+    fn from((member, score): (Vec<u8>, f64)) -> Self {
+        Self { member: member.into(), score }
+    }
 }
 
 /// One kind of channels: what is popped for them, and who takes it.
@@ -70,13 +73,6 @@ pub(super) struct Reader<S> {
     pub(super) signals: Signals,
     /// The key that something was popped off last.
     pub(super) last: String,
-}
-
-/// Which connection of which process of the server.
-#[derive(Clone)]
-struct Id {
-    number: i64,
-    run: Option<Arc<str>>,
 }
 
 /// Why a connection is not used any more.
@@ -124,7 +120,10 @@ impl<S: Source> Reader<S> {
                         End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
                             tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
-                            bury(&id, &route).await;
+                            if let Some(commands) = commands(&id, &route) {
+                                // Where it cannot be killed now, the next connection does it before it pops.
+                                let _ = commands.bury(Some(&id)).await;
+                            }
                             given_up = Some(id);
                         }
                     }
@@ -139,14 +138,11 @@ impl<S: Source> Reader<S> {
     async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
         let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let mut opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
-        if let Some(id) = given_up.filter(|id| id.is_of(&opened)) {
-            kill(&mut opened.connection, id).await.map_err(|reason| Refusal { reason, lasting: false })?;
-        }
+        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
+        opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        let id = Id { number: opened.id, run: opened.run };
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id, route, ended })
+        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
     }
 
     /// Pops until the connection ends.
@@ -159,6 +155,10 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
+        // After a failover the old server pops on for whoever asks it.
+        if pop.route.link.now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
+            return Err(End::Lost("messages go to another server".into()));
+        }
         self.give_back().await;
         if self.source.demand().is_closing() {
             return Err(End::Idle);
@@ -169,7 +169,25 @@ impl<S: Source> Reader<S> {
         }
         let Some((key, popped)) = self.pop(pop, &keys).await? else { return Ok(()) };
         self.source.take(&self.core, self.place, &key, popped);
+        // Another key than the last time: perhaps a message to a group, which then waits under more of them.
+        let more = S::BATCH > 1 && key != self.last;
         self.last = key;
+        if more { self.sweep(pop, &keys).await } else { Ok(()) }
+    }
+
+    /// Takes what waits under any of the keys, all of them in one go: a pop that blocks takes from one alone.
+    async fn sweep(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<(), End> {
+        let mut commands = pipe();
+        for key in keys {
+            commands.cmd("ZPOPMIN").arg(&**key).arg(S::BATCH);
+        }
+        let swept = timeout(GRACE, pop.connection.req_packed_commands(&commands, 0, keys.len())).await;
+        let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
+        for (key, answer) in keys.iter().zip(swept) {
+            // A key that is on its way to another node is refused alone, and looked for by the next pop.
+            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
+            self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
+        }
         Ok(())
     }
 
@@ -219,32 +237,32 @@ impl<S: Source> Reader<S> {
             return Err(End::Moved);
         }
         if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
-            self.sweep(keys).await;
+            self.search(keys).await;
             return Ok(None);
         }
         Err(fault.into())
     }
 
     /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
-    async fn sweep(&self, keys: &[Arc<str>]) {
+    async fn search(&self, keys: &[Arc<str>]) {
         for key in keys {
             let mut pop = cmd("ZPOPMIN");
             pop.arg(&**key).arg(S::BATCH);
             match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
                 Ok(messages) => {
-                    self.source.take(&self.core, self.place, key, messages.into_iter().map(popped).collect())
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
                 }
                 Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
             }
         }
-        let _ = timeout(SWEEP, self.signals.changed.notified()).await;
+        let _ = timeout(SEARCH, self.signals.changed.notified()).await;
     }
 
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
     fn unblock(&self, pop: &Pop) {
-        let (number, Some(mut commands)) = (pop.id.number, pop.id.commands(&pop.route)) else { return };
+        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.id, &pop.route)) else { return };
         self.core.runtime.spawn(async move {
-            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
@@ -278,40 +296,9 @@ impl Core {
     }
 }
 
-/// Has the server pop no more for a connection that was given up, if it can be told by now.
-async fn bury(id: &Id, route: &Route) {
-    if let Some(mut commands) = id.commands(route) {
-        // Where it cannot, the next connection tells it before it pops.
-        let _ = kill(&mut commands, id).await;
-    }
-}
-
-impl Id {
-    /// Whether the other end of a connection is the server that this is a number of. Another one, or the same started
-    /// again, has given the number to somebody else.
-    fn is_of(&self, opened: &Opened) -> bool {
-        self.run.is_some() && self.run == opened.run
-    }
-
-    /// The connection for commands, if it leads to the server that knows this number.
-    fn commands(&self, route: &Route) -> Option<MultiplexedConnection> {
-        route.link.now().filter(|opened| self.is_of(opened)).map(|opened| opened.connection)
-    }
-}
-
-/// Kills a connection on the server. One that is not there any more, or that the user may not kill, is no fault.
-async fn kill(connection: &mut MultiplexedConnection, id: &Id) -> Result<(), Arc<str>> {
-    let mut kill = cmd("CLIENT");
-    kill.arg("KILL").arg("ID").arg(id.number);
-    match timeout(BURIAL, kill.query_async::<()>(connection)).await {
-        Ok(Err(e)) if e.is_io_error() => Err(e.to_string().into()),
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("no answer within {BURIAL:?}").into()),
-    }
-}
-
-fn popped((member, score): (Vec<u8>, f64)) -> Popped {
-    Popped { member: member.into(), score }
+/// What commands go through, if that leads to the server that knows this number.
+fn commands(id: &Id, route: &Route) -> Option<Opened> {
+    route.link.now().filter(|opened| opened.id.is_beside(id))
 }
 
 async fn take(
@@ -325,16 +312,16 @@ async fn take(
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);
         let answer: Option<(String, Vec<(Vec<u8>, f64)>)> = pop.query_async(connection).await?;
-        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(popped).collect())));
+        return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(Popped::from).collect())));
     }
     let mut pop = cmd("BZPOPMIN");
     pop.arg(keys).arg(BLOCK.as_secs());
     let answer: Option<(String, Vec<u8>, f64)> = pop.query_async(connection).await?;
     let Some((key, member, score)) = answer else { return Ok(None) };
-    let mut messages = vec![popped((member, score))];
+    let mut messages = vec![Popped::from((member, score))];
     if most > 1 {
         let more: Vec<(Vec<u8>, f64)> = cmd("ZPOPMIN").arg(&key).arg(most - 1).query_async(connection).await?;
-        messages.extend(more.into_iter().map(popped));
+        messages.extend(more.into_iter().map(Popped::from));
     }
     Ok(Some((key, messages)))
 }

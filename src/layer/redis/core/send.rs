@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
@@ -16,7 +16,8 @@ use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 /// How many keys one run of the script writes to. Redis does nothing else meanwhile: about half a millisecond.
 const CHUNK: usize = 100;
 
-/// Adds a message under each key that has room, after dropping what has expired there. Answers with how many had none.
+/// Adds a message under each key that has room beside what has not expired there, and drops what has. Answers with how
+/// many had none. Adding comes before dropping: a script that has written something is not held to `maxmemory` any more.
 ///
 /// Arguments: the score, the lowest score that has not expired, the time to live in milliseconds; then a message and a
 /// capacity for each key.
@@ -24,10 +25,10 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local full = 0 \
          for at, key in ipairs(KEYS) do \
-             redis.call('ZREMRANGEBYSCORE', key, 0, ARGV[2]) \
-             if redis.call('ZCARD', key) < tonumber(ARGV[3 + 2 * at]) then \
+             if redis.call('ZCOUNT', key, '(' .. ARGV[2], '+inf') < tonumber(ARGV[3 + 2 * at]) then \
                  redis.call('ZADD', key, ARGV[1], ARGV[2 + 2 * at]) \
                  redis.call('PEXPIRE', key, ARGV[3]) \
+                 redis.call('ZREMRANGEBYSCORE', key, 0, ARGV[2]) \
              else \
                  full = full + 1 \
              end \
@@ -89,9 +90,10 @@ impl Core {
         forget.arg(&key).arg(0).arg(over);
         range.arg(&key).arg(0).arg(-1);
         let mut answers = self.topology.batch(&[(place, forget), (place, range)]).await?;
-        let members: Vec<String> = topology::read(self.topology.host(place), answers.pop().unwrap_or(Value::Nil))?;
+        let members: Vec<Vec<u8>> = topology::read(self.topology.host(place), answers.pop().unwrap_or(Value::Nil))?;
         // What is no channel name was put there by something else, and has no key.
-        Ok(members.into_iter().filter_map(|member| ChannelName::new(member).ok()).collect())
+        let name = |member| ChannelName::new(String::from_utf8(member).ok()?).ok();
+        Ok(members.into_iter().filter_map(name).collect())
     }
 
     /// One message for each key: members that share one are named in it.
@@ -117,7 +119,7 @@ impl Core {
         match self.put_at_once(place, parcels).await {
             Err(e) if parcels.len() > 1 && fault::is_from(&e, Kind::Server(ServerErrorKind::TryAgain)) => {
                 let alone = parcels.iter().map(|parcel| self.put_at_once(place, std::slice::from_ref(parcel)));
-                Ok(try_join_all(alone).await?.into_iter().sum())
+                join_all(alone).await.into_iter().sum()
             }
             put => put,
         }

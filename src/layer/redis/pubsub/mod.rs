@@ -212,8 +212,8 @@ impl PubSub {
         if let Some(group) = self.keys.group_of_topic(topic).and_then(|group| GroupName::new(group).ok()) {
             // Only a layer that was closed refuses.
             let _ = self.local.group_send(&group, &message);
-        } else if let Ok(name) = ChannelName::new(topic) {
-            self.local.arrive(&name, message, Duration::ZERO);
+        } else {
+            self.local.arrive([topic], &message, Duration::ZERO);
         }
     }
 

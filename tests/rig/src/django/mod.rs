@@ -243,8 +243,8 @@ fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The Python that scripts/setup-python made.
-fn python() -> PathBuf {
+/// The Python that scripts/setup-python made, with channels_redis.
+pub fn python() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     project().join(target).join("python/bin/python")
 }

@@ -84,7 +84,7 @@ proptest! {
         let bytes = codec.encode(&message, target, NOW).unwrap();
         let (read, recipients) = codec.decode(bytes.into(), NOW).unwrap();
         prop_assert_eq!(read, message);
-        prop_assert_eq!(recipients.len(), names.len());
+        prop_assert_eq!(recipients.iter().count(), names.len());
         prop_assert_eq!(recipients.iter().collect::<Vec<_>>(), names);
     }
 
@@ -110,7 +110,6 @@ proptest! {
         if let Ok((message, recipients)) = codec.decode(bytes.into(), NOW) {
             // What was read is whole.
             prop_assert!(Message::from_msgpack(message.msgpack().clone()).is_ok());
-            prop_assert_eq!(recipients.iter().count(), recipients.len());
         }
     }
 }

@@ -1,0 +1,70 @@
+//! What the pub/sub layer leaves of a connection: messages published by a hundred tasks at once, and the same bytes by a
+//! hundred tasks that do nothing but use a connection of the same kind.
+
+use std::time::{Duration, Instant};
+
+use channel_layers::GroupName;
+use channel_layers::layer::{ChannelLayer, Layer};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, cmd};
+use tokio::task::JoinSet;
+
+use crate::rust::chat;
+
+const TASKS: usize = 100;
+
+/// Published to a group that nobody is in, in a second.
+pub(crate) async fn by_layer(layer: &Layer, time: Duration) -> f64 {
+    let (group, message) = (GroupName::new("nobody").expect("a name"), chat());
+    at_once(time, |end| {
+        let (layer, group, message) = (layer.clone(), group.clone(), message.clone());
+        async move {
+            let mut done = 0;
+            while Instant::now() < end {
+                layer.group_send(&group, message.clone()).await.expect("a send");
+                done += 1;
+            }
+            done
+        }
+    })
+    .await
+}
+
+/// The same without a layer.
+pub(crate) async fn by_connection(connection: &MultiplexedConnection, time: Duration) -> f64 {
+    let payload = chat().msgpack().to_vec();
+    at_once(time, |end| {
+        let (mut connection, payload) = (connection.clone(), payload.clone());
+        async move {
+            let mut done = 0;
+            while Instant::now() < end {
+                let mut publish = cmd("PUBLISH");
+                publish.arg("asgi__group__nobody").arg(&payload[..]);
+                publish.query_async::<u64>(&mut connection).await.expect("a publish");
+                done += 1;
+            }
+            done
+        }
+    })
+    .await
+}
+
+/// Set up as the layer's connections are.
+pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new()
+        .set_response_timeout(Some(Duration::from_secs(5)))
+        .set_pipeline_buffer_size(1024)
+        .set_push_sender(|_| Ok::<(), std::convert::Infallible>(()));
+    let client = Client::open(format!("{url}?protocol=resp3")).expect("a URL");
+    client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection")
+}
+
+async fn at_once<F>(time: Duration, task: impl Fn(Instant) -> F) -> f64
+where
+    F: Future<Output = u64> + Send + 'static,
+{
+    let begun = Instant::now();
+    let tasks: JoinSet<_> = (0..TASKS).map(|_| task(begun + time)).collect();
+    let done: u64 = tasks.join_all().await.into_iter().sum();
+    done as f64 / begun.elapsed().as_secs_f64()
+}
