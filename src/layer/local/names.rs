@@ -51,7 +51,8 @@ impl Names {
 
     /// Whether this instance made the name, for a mailbox or not.
     pub(super) fn is_own(&self, channel: &ChannelName) -> bool {
-        self.is_mailbox(channel.as_str()) || channel.non_local().strip_suffix('!').is_some_and(|n| n.ends_with(&self.instance))
+        self.is_mailbox(channel.as_str())
+            || channel.non_local().strip_suffix('!').is_some_and(|n| n.ends_with(&self.instance))
     }
 
     /// Whether this instance made the name for a mailbox. It need not be one that anybody has checked.
