@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use rig::{RedisServer, until};
+use channel_layers::layer::ChannelLayer;
+use channel_layers::layer::redis::RedisLayer;
+use rig::{RedisServer, until, within};
 
-use crate::tools::{Chatter, Clock, Member, Redis, config, disconnected, name, numbered, on_both, seen};
+use crate::tools::{Chatter, Clock, Member, Redis, config, disconnected, name, number, numbered, on_both, seen};
 
 on_both!(
     a_closed_layer_leaves_nothing_behind,
@@ -68,4 +70,37 @@ async fn a_layer_is_closed_while_its_server_is_away<L: Redis>() {
     drop(closed);
     server.restart_empty().await;
     assert!(seen(&server).await.is_empty());
+}
+
+/// Workers come and close while work is sent: each message is received once, by one of them or by the last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_closes_loses_no_work() {
+    const ROUNDS: i64 = 30;
+    let server = RedisServer::start().await;
+    let (sender, work) = (RedisLayer::connect(config(&server.url())).await.unwrap(), name("work"));
+    let mut received = Vec::new();
+    for round in 0..ROUNDS {
+        let worker = RedisLayer::connect(config(&server.url())).await.unwrap();
+        let receiving = tokio::spawn({
+            let (worker, work) = (worker.clone(), work.clone());
+            async move { worker.receive(&work).await }
+        });
+        let sending = tokio::spawn({
+            let (sender, work) = (sender.clone(), work.clone());
+            async move { sender.send(&work, numbered(round)).await }
+        });
+        // The reader is there, so that some rounds close in the middle of a pop and some before it.
+        if round % 2 == 0 {
+            until!("the worker pops", server.clients().await.iter().any(|client| client["cmd"].contains("pop")));
+        }
+        worker.close().await.unwrap();
+        within("the message is sent", sending).await.unwrap().unwrap();
+        received.extend(within("the worker ends", receiving).await.unwrap().ok());
+    }
+    while i64::try_from(received.len()).unwrap() < ROUNDS {
+        received.push(within("what was given back", sender.receive(&work)).await.unwrap());
+    }
+    let mut numbers: Vec<_> = received.iter().map(number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..ROUNDS).collect::<Vec<_>>());
 }

@@ -12,6 +12,7 @@ mod half_open;
 mod hazards;
 mod health;
 mod latency;
+mod memberships;
 mod memory;
 mod outages;
 mod refusals;

@@ -177,6 +177,11 @@ fn is_replica(role: &Value) -> bool {
 }
 
 impl Id {
+    /// Which process it leads to, if that is known.
+    pub(super) fn run(&self) -> Option<Arc<str>> {
+        self.run.clone()
+    }
+
     /// Whether another connection leads to the same process.
     pub(super) fn is_beside(&self, other: &Self) -> bool {
         self.run.is_some() && self.run == other.run

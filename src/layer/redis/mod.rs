@@ -49,9 +49,16 @@ mod stats;
 mod topology;
 mod wire;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 pub use self::core::RedisLayer;
 pub use config::{RedisConfig, Secret};
 pub use host::{Host, Tls, Verify};
 pub use pubsub::RedisPubSubLayer;
 pub use stats::RedisStats;
 pub use wire::{Serializer, register_serializer};
+
+/// The time since 1970, by this machine's clock: what goes over the wire.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -156,6 +156,14 @@ impl Topology {
         }
     }
 
+    /// Which process serves a place right now, if that is one and known.
+    pub(super) fn run(&self, place: Place) -> Option<Arc<str>> {
+        match self.member(place) {
+            Member::Alone { link, .. } => link.now()?.id.run(),
+            Member::Cluster(_) => None,
+        }
+    }
+
     /// A second link to a place on a server of its own, for what the server sends without being asked.
     pub(super) fn listener(&self, place: Place, push: Listener, runtime: &Handle) -> Option<Link> {
         let Member::Alone { link, target } = self.member(place) else { return None };

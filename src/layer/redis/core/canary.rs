@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Core;
 use super::reader::Source;
 use super::send::Parcel;
+use crate::layer::redis::now;
 use crate::layer::redis::topology::{self, Place};
 use crate::layer::redis::wire::To;
 use crate::layer::{LayerEvent, MailboxOptions};
@@ -69,7 +70,7 @@ impl Core {
         let (key, channel) = (&canary.group, canary.channel.as_str());
         let (mut look, mut add, mut expire) = (cmd("ZSCORE"), cmd("ZADD"), cmd("PEXPIRE"));
         look.arg(key).arg(channel);
-        add.arg(key).arg(self.now().as_secs_f64()).arg(channel);
+        add.arg(key).arg(now().as_secs_f64()).arg(channel);
         expire.arg(key).arg(i64::try_from(MEMBERSHIP.as_millis()).unwrap_or(i64::MAX));
         let answers = self.topology.batch(&[look, add, expire].map(|command| (canary.place, command))).await?;
         let host = self.topology.host(canary.place);

@@ -1,21 +1,27 @@
 //! Memberships: kept in Redis, and for mailboxes in this process too, which restores and renews them there.
 //!
 //! What must stay true: a membership that this process notes is one that Redis was told of, and for as long as the
-//! mailbox lives Redis is told again, after each reconnect and well before it would end.
+//! mailbox lives Redis is told again, after each reconnect and well before it would end. One that another process has
+//! ended stays ended, unless Redis may have lost it: then it is written again.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, cmd};
+use redis::{Cmd, Value, cmd};
 use tokio::sync::Notify;
 
 use super::Core;
 use crate::layer::redis::backoff::Backoff;
+use crate::layer::redis::now;
 use crate::layer::redis::topology::Place;
 use crate::{ChannelName, GroupName, Result};
 
 /// How many memberships are written in one go.
 const CHUNK: usize = 500;
+
+/// How many commands renew one.
+const RENEWING: usize = 3;
 
 /// How often memberships are renewed at least, and at most.
 const RENEW_AT_LEAST: Duration = Duration::from_secs(12 * 60 * 60);
@@ -23,6 +29,10 @@ const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// The most memberships of dropped mailboxes that wait to be ended in Redis. Beyond, they end with their time.
 const MOST_LEAVING: usize = 100_000;
+
+/// Which server has the memberships at each host, and since when at the latest, in time since 1970: that goes on while
+/// the machine sleeps.
+pub(super) type Told = Mutex<BTreeMap<Place, (Option<Arc<str>>, Duration)>>;
 
 /// Memberships of mailboxes that were dropped.
 #[derive(Debug, Default)]
@@ -49,19 +59,61 @@ impl Core {
         self.topology.batch(&[self.removing(group, channel)]).await.map(drop)
     }
 
-    /// Writes the memberships of this process's mailboxes on the host of a place again.
+    /// Writes the memberships of this process's mailboxes on the host of a place, whether they are there or not.
     pub(super) async fn restore(&self, at: Place) -> Result<()> {
-        let mut commands = Vec::new();
-        for (group, members) in self.local.memberships() {
-            let place = self.group_place(&group);
-            if at.shares_host(place) {
-                commands.extend(members.iter().flat_map(|member| self.adding(&group, member)));
+        let (server, begun) = (self.topology.run(at), now());
+        for chunk in self.memberships_at(at).chunks(CHUNK) {
+            let commands = chunk.iter().flat_map(|(group, member)| self.adding(group, member));
+            self.topology.batch(&commands.collect::<Vec<_>>()).await?;
+        }
+        self.told(at, server, begun);
+        Ok(())
+    }
+
+    /// Renews the memberships of this process's mailboxes on the host of a place. Those that are not there were ended by
+    /// somebody, and are forgotten, if nothing else can have ended them.
+    pub(super) async fn renew(&self, at: Place) -> Result<()> {
+        let (server, begun) = (self.topology.run(at), now());
+        if !self.kept_all(at, server.as_ref(), begun).await? {
+            return self.restore(at).await;
+        }
+        for chunk in self.memberships_at(at).chunks(CHUNK) {
+            let commands = chunk.iter().flat_map(|(group, member)| self.renewing(group, member));
+            let answers = self.topology.batch(&commands.collect::<Vec<_>>()).await?;
+            for ((group, member), answer) in chunk.iter().zip(answers.chunks(RENEWING)) {
+                if answer.first() == Some(&Value::Nil) {
+                    self.local.group_discard(group, member)?;
+                }
             }
         }
-        for chunk in commands.chunks(2 * CHUNK) {
-            self.topology.batch(chunk).await?;
-        }
+        self.told(at, server, begun);
         Ok(())
+    }
+
+    /// Notes which server was told of the memberships at the host of a place.
+    pub(super) fn told(&self, at: Place, server: Option<Arc<str>>, when: Duration) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(at, (server, when));
+    }
+
+    /// Whether the host of a place has all that this process told it: it is still the same process, it was told lately, and
+    /// the canary there stands.
+    async fn kept_all(&self, at: Place, server: Option<&Arc<str>>, now: Duration) -> Result<bool> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).get(&at).cloned();
+        let lately = |when| now.saturating_sub(when) < self.local.settings().group_expiry;
+        let kept = told.is_some_and(|(told, when)| server.is_some() && server == told.as_ref() && lately(when));
+        let canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let canary = canaries.into_iter().find(|(group, _)| self.group_place(group).shares_host(at));
+        let Some((group, channel)) = canary.filter(|_| kept) else { return Ok(false) };
+        let mut look = cmd("ZSCORE");
+        look.arg(self.keys.group(&group)).arg(channel.as_str());
+        let score: Option<f64> = self.topology.query(self.group_place(&group), &look).await?;
+        Ok(score.is_some())
+    }
+
+    /// The memberships of this process's mailboxes on the host of a place.
+    fn memberships_at(&self, at: Place) -> Vec<(GroupName, ChannelName)> {
+        let here = self.local.memberships().into_iter().filter(|(group, _)| at.shares_host(self.group_place(group)));
+        here.flat_map(|(group, members)| members.into_iter().map(move |member| (group.clone(), member))).collect()
     }
 
     pub(super) fn group_place(&self, group: &GroupName) -> Place {
@@ -72,10 +124,19 @@ impl Core {
         let (key, place) = (self.keys.group(group), self.group_place(group));
         let expiry = i64::try_from(self.local.settings().group_expiry.as_millis()).unwrap_or(i64::MAX);
         let mut add = cmd("ZADD");
-        add.arg(&key).arg(self.now().as_secs_f64()).arg(channel.as_str());
+        add.arg(&key).arg(now().as_secs_f64()).arg(channel.as_str());
         let mut expire = cmd("PEXPIRE");
         expire.arg(&key).arg(expiry);
         [(place, add), (place, expire)]
+    }
+
+    /// What tells whether a membership is there, and begins its time anew if it is.
+    fn renewing(&self, group: &GroupName, channel: &ChannelName) -> [(Place, Cmd); RENEWING] {
+        let (key, [(place, _), expire]) = (self.keys.group(group), self.adding(group, channel));
+        let (mut look, mut renew) = (cmd("ZSCORE"), cmd("ZADD"));
+        look.arg(&key).arg(channel.as_str());
+        renew.arg(&key).arg("XX").arg(now().as_secs_f64()).arg(channel.as_str());
+        [(place, look), (place, renew), expire]
     }
 
     fn removing(&self, group: &GroupName, channel: &ChannelName) -> (Place, Cmd) {
@@ -129,7 +190,7 @@ impl Core {
         loop {
             tokio::time::sleep(period).await;
             let mut backoff = Backoff::default();
-            while let Err(e) = self.restore(place).await {
+            while let Err(e) = self.renew(place).await {
                 tracing::warn!(error = %e, "group memberships were not renewed; trying again");
                 backoff.wait().await;
             }

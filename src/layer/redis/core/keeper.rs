@@ -1,4 +1,4 @@
-//! What is done when a server is in reach again: memberships are restored, then the application is told.
+//! What is done when a server is in reach again: memberships are seen to, then the application is told.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::Core;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::link::State;
+use crate::layer::redis::now;
 use crate::layer::redis::outage::Outage;
 use crate::layer::redis::topology::{Member, Place};
 
@@ -23,12 +24,14 @@ impl Core {
     async fn follow<C: Clone>(&self, place: Place, mut state: watch::Receiver<State<C>>) {
         let outage = Outage::new(self.topology.host(place), &self.events);
         loop {
-            let now = state.borrow_and_update().clone();
-            match now {
+            let at = state.borrow_and_update().clone();
+            match at {
                 State::Up(_, made) => {
                     if made > 1 {
                         self.counters.reconnects.add(1);
                         self.restore_at(place).await;
+                    } else {
+                        self.told(place, self.topology.run(place), now());
                     }
                     outage.ends(made);
                 }
@@ -43,7 +46,7 @@ impl Core {
 
     async fn restore_at(&self, place: Place) {
         let mut backoff = Backoff::default();
-        while let Err(e) = self.restore(place).await {
+        while let Err(e) = self.renew(place).await {
             tracing::debug!(error = %e, "group memberships could not be restored; trying again");
             backoff.wait().await;
         }

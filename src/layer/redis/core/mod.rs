@@ -17,7 +17,7 @@ mod work;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -33,9 +33,10 @@ use super::wire::score::ScoreClock;
 use super::wire::{Recipients, To};
 use crate::layer::events::EventSender;
 use crate::layer::local::Registry;
+use crate::layer::redis::now;
 use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
-use groups::Leaving;
+use groups::{Leaving, Told};
 use own::Own;
 use reader::Popped;
 use work::Work;
@@ -65,6 +66,7 @@ struct Core {
     own: Arc<Own>,
     work: Arc<Work>,
     leaving: Leaving,
+    told: Told,
     counters: Counters,
     events: EventSender,
     pulses: Pulses,
@@ -143,6 +145,7 @@ impl Core {
             topology,
             work: Arc::default(),
             leaving: Leaving::default(),
+            told: Told::default(),
             counters: Counters::default(),
             events: EventSender::new(),
             canaries: Mutex::default(),
@@ -211,7 +214,7 @@ impl Core {
 
     /// Writes a message as it travels.
     fn seal(&self, message: &Message, to: Option<To<'_>>) -> Result<Vec<u8>> {
-        self.codec.encode(message, to, self.now())
+        self.codec.encode(message, to, now())
     }
 
     /// Reads a message; nothing where it is too old or is none, which is counted.
@@ -220,7 +223,7 @@ impl Core {
             self.counters.expired.add(1);
             return None;
         }
-        match self.codec.decode(popped.member.clone(), self.now()) {
+        match self.codec.decode(popped.member.clone(), now()) {
             Ok(opened) => Some(opened),
             Err(e) => {
                 self.counters.undecodable.add(1);
@@ -232,12 +235,7 @@ impl Core {
 
     /// How long ago a message was sent, by its sender's clock and ours.
     fn age(&self, popped: &Popped) -> Duration {
-        Duration::try_from_secs_f64(self.now().as_secs_f64() - popped.score).unwrap_or_default()
-    }
-
-    /// The time since 1970.
-    fn now(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+        Duration::try_from_secs_f64(now().as_secs_f64() - popped.score).unwrap_or_default()
     }
 
     fn expiry_millis(&self) -> u64 {

@@ -8,6 +8,7 @@ use redis::{ErrorKind as Kind, ServerErrorKind, Value, cmd};
 
 use super::Core;
 use crate::layer::redis::fault;
+use crate::layer::redis::now;
 use crate::layer::redis::script::Script;
 use crate::layer::redis::topology::{self, Place};
 use crate::layer::redis::wire::To;
@@ -95,7 +96,7 @@ impl Core {
     /// The members of a group, in the order in which they were added.
     async fn members(&self, group: &GroupName) -> Result<Vec<ChannelName>> {
         let key = self.keys.group(group);
-        let over = self.now().as_secs().saturating_sub(self.local.settings().group_expiry.as_secs());
+        let over = now().as_secs().saturating_sub(self.local.settings().group_expiry.as_secs());
         let place = self.topology.place(group.as_str(), &key);
         let (mut forget, mut range) = (cmd("ZREMRANGEBYSCORE"), cmd("ZRANGE"));
         forget.arg(&key).arg(0).arg(over);
@@ -138,9 +139,9 @@ impl Core {
 
     async fn put_at_once(&self, place: Place, parcels: &[Parcel]) -> Result<usize> {
         let keys: Vec<&str> = parcels.iter().map(|parcel| parcel.key.as_str()).collect();
-        let now = self.now();
-        let score = self.clock.next(now);
-        let expired = now.as_secs_f64() - self.local.settings().expiry.as_secs_f64();
+        let sent = now();
+        let score = self.clock.next(sent);
+        let expired = sent.as_secs_f64() - self.local.settings().expiry.as_secs_f64();
         let times = [score.to_string(), expired.to_string(), self.expiry_millis().to_string()];
         let capacities: Vec<String> = parcels.iter().map(|parcel| parcel.capacity.to_string()).collect();
         let messages =

@@ -4,6 +4,7 @@
 use super::PubSub;
 use crate::layer::MailboxOptions;
 use crate::layer::mailbox::Mailbox;
+use crate::layer::redis::now;
 use crate::layer::redis::topology::Place;
 use crate::{Message, Result};
 
@@ -30,7 +31,7 @@ impl PubSub {
     }
 
     async fn sing(&self, place: Place, topic: &str, message: Message) -> Result<()> {
-        let payload = self.codec.encode(&message, None, super::now())?;
+        let payload = self.codec.encode(&message, None, now())?;
         self.topology.query(self.topology.beside(place, topic), &self.publication(place, topic, payload)).await
     }
 }

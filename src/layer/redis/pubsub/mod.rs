@@ -12,7 +12,7 @@ mod topics;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use redis::{Cmd, PushInfo, PushKind, Value, cmd};
 use tokio::runtime::Handle;
@@ -30,6 +30,7 @@ use super::wire::codec::{Codec, Layout};
 use super::wire::keys::Keys;
 use crate::layer::events::EventSender;
 use crate::layer::local::Registry;
+use crate::layer::redis::now;
 use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 use kept::Kept;
@@ -363,11 +364,6 @@ async fn tell_ends(mut state: watch::Receiver<State>, outage: &Outage) {
             return;
         }
     }
-}
-
-/// The time since 1970.
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 impl ChannelLayer for RedisPubSubLayer {
