@@ -1,14 +1,17 @@
 //! Everything that is dropped is counted by its reason.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use channel_layers::GroupName;
 use channel_layers::layer::redis::{RedisLayer, RedisPubSubLayer};
 use channel_layers::layer::{ChannelLayer, MailboxOptions};
-use futures_util::FutureExt;
 use rig::{Proxy, RedisServer, until, within};
+use tokio::sync::Notify;
 
-use crate::tools::{Member, Redis, config, name, number, numbered, room, the};
+use crate::tools::{Member, Redis, Seen, config, name, number, numbered, reconnected, room, the};
 
 /// `{"type": "x"}` in MessagePack, behind twelve random bytes: as `channels_redis` writes it, without a receiver's name.
 const UNADDRESSED: &[u8] = b"0123456789ab\x81\xa4type\xa1x";
@@ -98,22 +101,39 @@ async fn jobs_that_are_given_back() {
     let layer = RedisLayer::connect(config(&server.url_through(proxy.address()))).await.unwrap();
     let work = name("work");
     let waiting = async || server.ok(&["ZCARD", "asgiwork"]).await.int();
-    let mut receiving = Box::pin(layer.receive(&work));
-    assert!(receiving.as_mut().now_or_never().is_none());
-    let reader = the(&server, "the reader", |seen| seen.reads() && seen.waits).await;
+    let (receiving, _) = begin(layer.receive(&work));
+    the(&server, "the reader", |seen| seen.reads() && seen.waits).await;
     layer.send(&work, numbered(0)).await.unwrap();
-    until!("it is handed over", waiting().await == 0);
+    until!("it is taken", waiting().await == 0);
     drop(receiving);
     until!("it is given back", layer.stats().given_back == 1);
     assert_eq!(waiting().await, 1);
-    let mut receiving = Box::pin(layer.receive(&work));
-    assert!(receiving.as_mut().now_or_never().is_none());
-    until!("it is handed over again", waiting().await == 0);
-    proxy.silence(&[reader.port]);
+    let (receiving, woken) = begin(layer.receive(&work));
+    within("it is handed over", woken.0.notified()).await;
+    let mut events = layer.events();
+    proxy.silence(&[the(&server, "the connection for commands", Seen::commands).await.port]);
     drop(receiving);
     until!("it counts as lost", layer.stats().dropped_in_return == 1);
-    proxy.pass();
     assert_eq!(layer.stats().given_back, 1);
+    reconnected(&mut events).await;
     layer.send(&work, numbered(1)).await.unwrap();
     assert_eq!(number(&within("another job", layer.receive(&work)).await.unwrap()), 1);
+}
+
+/// Told when a future can go on.
+#[derive(Default)]
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// Polls a future once.
+fn begin<F: Future>(future: F) -> (Pin<Box<F>>, Arc<Woken>) {
+    let (mut future, woken) = (Box::pin(future), Arc::<Woken>::default());
+    let waker = Arc::clone(&woken).into();
+    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    (future, woken)
 }

@@ -1,13 +1,15 @@
 //! A server that dies and comes back: at once, after longer than client libraries try, empty or with what it had.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use channel_layers::ErrorKind;
 use channel_layers::layer::MailboxOptions;
+use channel_layers::layer::redis::{Host, RedisConfig};
+use channel_layers::{ErrorKind, GroupName};
 use rig::{RedisServer, until, within};
 
 use crate::tools::{
-    Chatter, Clock, Member, ROOM, Redis, config, disconnected, name, numbered, on_both, reconnected, room,
+    Chatter, Clock, Member, ROOM, Redis, config, disconnected, name, number, numbered, on_both, reconnected, room,
 };
 
 /// How soon all must be well again.
@@ -19,6 +21,7 @@ on_both!(
     a_server_is_away_for_longer_than_libraries_try,
     a_mailbox_that_is_dropped_meanwhile_is_in_no_group_afterwards,
     a_layer_that_began_without_a_server_says_when_there_is_one,
+    one_of_two_servers_is_away,
 );
 
 /// `kill -9`, and a new server without data: what is sent meanwhile fails with Unavailable or Disconnected, nothing is
@@ -139,4 +142,48 @@ async fn a_layer_that_began_without_a_server_says_when_there_is_one<L: Redis>() 
     reconnected(&mut events).await;
     layer.send(&name("work"), numbered(1)).await.unwrap();
     assert_eq!(layer.count().reconnects, 0, "there was no connection before");
+}
+
+/// One of two servers is away for longer than memberships last: what is on the other one goes on, memberships are
+/// renewed there, and health says which is which.
+async fn one_of_two_servers_is_away<L: Redis>() {
+    let (mut gone, stays) = (RedisServer::start().await, RedisServer::start().await);
+    let expiry = Duration::from_secs(4);
+    let hosts = [&gone, &stays].map(|server| Host::url(&server.url()).unwrap());
+    let settings = RedisConfig::new(hosts).with_timeout(Duration::from_secs(1)).with_group_expiry(expiry);
+    let layer = L::open(settings).await.unwrap();
+    let mut mailboxes = Vec::new();
+    for _ in 0..16 {
+        mailboxes.push(layer.mailbox("member", MailboxOptions::default()).await.unwrap());
+    }
+    // Some of these are on each server, in either layout.
+    let groups = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"];
+    let groups = groups.map(|group| GroupName::new(group).unwrap());
+    for (group, mailbox) in groups.iter().flat_map(|group| mailboxes.iter().map(move |mailbox| (group, mailbox))) {
+        layer.group_add(group, mailbox.channel()).await.unwrap();
+    }
+    until!("ready", layer.health().is_ready());
+    gone.kill9();
+    let clock = Clock::start();
+    let well = || layer.health().hosts.iter().map(|host| host.is_ready()).collect::<Vec<_>>();
+    until!("health tells which", well() == [false, true]);
+    // A membership that is not renewed has ended by then; there is no event of its absence.
+    tokio::time::sleep((expiry * 2).saturating_sub(clock.elapsed())).await;
+    let (mut reached, mut failures) = (0, HashSet::new());
+    for (number, group) in (0..).zip(&groups) {
+        if let Err(e) = layer.group_send(group, numbered(number)).await {
+            failures.insert(e.kind());
+        }
+    }
+    for mailbox in &mailboxes {
+        let mut last = -1;
+        while let Some(message) = mailbox.try_recv().unwrap() {
+            assert!(number(&message) > last, "nothing twice");
+            (last, reached) = (number(&message), reached + 1);
+        }
+    }
+    // Core: every group has members whose messages are on the other server. Pub/sub: a group is on one server.
+    let partly = if L::KEEPS { ErrorKind::Disconnected } else { ErrorKind::Unavailable };
+    assert!(reached > 0 && failures.contains(&partly), "{reached} {failures:?}");
+    assert!(failures.iter().all(|kind| [partly, ErrorKind::Unavailable].contains(kind)), "{failures:?}");
 }

@@ -24,6 +24,11 @@ impl Backoff {
         }
     }
 
+    /// Whether the next attempt is the first of an outage: what went wrong is worth a line in the log.
+    pub(super) fn is_first(&self) -> bool {
+        self.failed == 0
+    }
+
     /// Waits before the next attempt.
     pub(super) async fn wait(&mut self) {
         let most = FIRST.saturating_mul(1 << self.failed.min(10)).min(MOST);

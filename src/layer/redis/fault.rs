@@ -66,3 +66,6 @@ fn is_out_of_memory(fault: &RedisError) -> bool {
     // Before Redis 7 a script's error is a text around the one that stopped it.
     fault.code() == Some("OOM") || fault.detail().is_some_and(|text| text.contains("OOM command not allowed"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,7 @@ impl Core {
         // After an outage longer than that the membership has ended by itself.
         let stood = seen.is_some_and(|(at, by_then)| by_then == emptied && at.elapsed() < MEMBERSHIP);
         if member.is_none() && stood {
-            self.restore(Some(canary.place)).await?;
+            self.restore(canary.place).await?;
             let host = Arc::clone(host);
             tracing::warn!(%host, "Redis has lost its data; the group memberships of this process are restored");
             self.counters.data_lost.add(1);

@@ -49,12 +49,12 @@ impl Core {
         self.topology.batch(&[self.removing(group, channel)]).await.map(drop)
     }
 
-    /// Writes the memberships of this process's mailboxes again: at the host of a place, or at all.
-    pub(super) async fn restore(&self, at: Option<Place>) -> Result<()> {
+    /// Writes the memberships of this process's mailboxes on the host of a place again.
+    pub(super) async fn restore(&self, at: Place) -> Result<()> {
         let mut commands = Vec::new();
         for (group, members) in self.local.memberships() {
             let place = self.group_place(&group);
-            if at.is_none_or(|at| at.shares_host(place)) {
+            if at.shares_host(place) {
                 commands.extend(members.iter().flat_map(|member| self.adding(&group, member)));
             }
         }
@@ -122,13 +122,14 @@ impl Core {
         }
     }
 
-    /// Renews the memberships of this process, well before they end.
-    pub(super) async fn run_renewal(self: Arc<Self>) {
+    /// Renews the memberships of this process on the host of a place, well before they end. Each host is seen to by
+    /// itself, since one that is out of reach must not hold up the others.
+    pub(super) async fn run_renewal(self: Arc<Self>, place: Place) {
         let period = (self.local.settings().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
         loop {
             tokio::time::sleep(period).await;
             let mut backoff = Backoff::default();
-            while let Err(e) = self.restore(None).await {
+            while let Err(e) = self.restore(place).await {
                 tracing::warn!(error = %e, "group memberships were not renewed; trying again");
                 backoff.wait().await;
             }

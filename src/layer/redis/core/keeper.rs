@@ -43,7 +43,7 @@ impl Core {
 
     async fn restore_at(&self, place: Place) {
         let mut backoff = Backoff::default();
-        while let Err(e) = self.restore(Some(place)).await {
+        while let Err(e) = self.restore(place).await {
             tracing::debug!(error = %e, "group memberships could not be restored; trying again");
             backoff.wait().await;
         }

@@ -152,9 +152,9 @@ impl Core {
             tasks: Mutex::default(),
         });
         core.spawn(Arc::clone(&core).run_leaving());
-        core.spawn(Arc::clone(&core).run_renewal());
         for place in core.topology.places() {
             core.spawn(Arc::clone(&core).run_keeper(place));
+            core.spawn(Arc::clone(&core).run_renewal(place));
         }
         Ok(core)
     }

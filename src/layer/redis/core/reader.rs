@@ -97,6 +97,8 @@ struct Pop {
     id: Id,
     route: Route,
     ended: Arc<Notify>,
+    /// Whether a key that holds something else was told of.
+    warned: bool,
 }
 
 impl<S: Source> Reader<S> {
@@ -119,7 +121,7 @@ impl<S: Source> Reader<S> {
                         // It has answered, so it holds no pop.
                         End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
-                            tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
+                            tell(host, &reason, backoff.is_first());
                             if let Some(commands) = commands(&id, &route) {
                                 // Where it cannot be killed now, the next connection does it before it pops.
                                 let _ = commands.bury(Some(&id)).await;
@@ -142,7 +144,14 @@ impl<S: Source> Reader<S> {
         opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
+        Ok(Pop {
+            connection: opened.connection,
+            batches: opened.version >= BATCHES,
+            id: opened.id,
+            route,
+            ended,
+            warned: false,
+        })
     }
 
     /// Pops until the connection ends.
@@ -229,7 +238,7 @@ impl<S: Source> Reader<S> {
     /// Finds out what an error means that a pop was answered with.
     async fn refused(
         &self,
-        pop: &Pop,
+        pop: &mut Pop,
         keys: &[Arc<str>],
         fault: RedisError,
     ) -> Result<Option<(String, Vec<Popped>)>, End> {
@@ -240,10 +249,21 @@ impl<S: Source> Reader<S> {
             self.search(keys).await;
             return Ok(None);
         }
+        // One key stops a pop of all of them.
+        if fault.code() == Some("WRONGTYPE") {
+            if !pop.warned {
+                let host = pop.route.link.host();
+                tracing::warn!(%host, "something that is no channel stands under the key of one: nothing is received there until it is gone");
+            }
+            pop.warned = true;
+            self.search(keys).await;
+            return Ok(None);
+        }
         Err(fault.into())
     }
 
-    /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
+    /// Takes what is there under each key alone, wherever that is, while one of them stops a pop of all: its slot is on
+    /// its way to another node, or it holds something else.
     async fn search(&self, keys: &[Arc<str>]) {
         for key in keys {
             let mut pop = cmd("ZPOPMIN");
@@ -252,7 +272,7 @@ impl<S: Source> Reader<S> {
                 Ok(messages) => {
                     self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
                 }
-                Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
+                Err(e) => tracing::debug!(%key, error = %e, "a key was not looked at"),
             }
         }
         let _ = timeout(SEARCH, self.signals.changed.notified()).await;
@@ -299,6 +319,14 @@ impl Core {
 /// What commands go through, if that leads to the server that knows this number.
 fn commands(id: &Id, route: &Route) -> Option<Opened> {
     route.link.now().filter(|opened| opened.id.is_beside(id))
+}
+
+/// Logs that a connection was lost; the first of an outage loudly.
+fn tell(host: &str, reason: &str, first: bool) {
+    match first {
+        true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
+        false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
+    }
 }
 
 async fn take(

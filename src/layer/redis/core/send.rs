@@ -73,12 +73,23 @@ impl Core {
         let runs =
             parcels.iter().flat_map(|(place, parcels)| parcels.chunks(CHUNK).map(|parcels| self.put(*place, parcels)));
         // All of them, also where one fails: the other hosts' members get the message.
-        let full: usize = join_all(runs).await.into_iter().sum::<Result<usize>>()?;
+        let (mut full, mut taken, mut failed) = (0, false, None);
+        for run in join_all(runs).await {
+            match run {
+                Ok(without_room) => (full, taken) = (full + without_room, true),
+                Err(e) => failed = Some(e),
+            }
+        }
         if full > 0 {
             self.counters.over_capacity.add(full);
             tracing::info!(%group, full, "a message to the group left out processes that were at capacity");
         }
-        Ok(())
+        match failed {
+            None => Ok(()),
+            // Whoever sends it again sends it to some for the second time.
+            Some(e) if taken => Err(partly(group, e)),
+            Some(e) => Err(e),
+        }
     }
 
     /// The members of a group, in the order in which they were added.
@@ -137,4 +148,10 @@ impl Core {
         let arguments: Vec<&[u8]> = times.iter().map(|time| time.as_bytes()).chain(messages).collect();
         self.topology.script(place, &PUT, &keys, &arguments).await
     }
+}
+
+/// The error where a message reached some members of a group, and not those whose messages are elsewhere.
+fn partly(group: &GroupName, why: Error) -> Error {
+    let text = format!("the message to group {group} reached only some of its members: {why}");
+    Error::new(ErrorKind::Disconnected, text).with_source(why)
 }

@@ -176,15 +176,17 @@ impl PubSub {
     async fn run_listener(self: Arc<Self>, place: Place) {
         let Some(link) = self.listeners.get(&place) else { return self.run_shards(place).await };
         let outage = Outage::new(link.host(), &self.events);
+        let (restored, stands) = watch::channel(0);
         let restored = |made| {
             if made > 1 {
                 self.counters.reconnects.add(1);
             }
-            outage.ends(made);
+            restored.send_replace(made);
         };
         tokio::join!(
             self.topics[&place].run(link, topics::PLAIN, |_| true, |_| (), restored),
             tell_ends(link.watch(), &outage),
+            self.tell_restored(place, stands, &outage),
             self.run_canary(place, |_| link.reset()),
         );
     }
@@ -219,6 +221,17 @@ impl PubSub {
 
     fn topics_of(&self, place: Place) -> &Arc<Topics> {
         &self.topics[&place.of_host()]
+    }
+
+    /// Tells the application when a place is heard again, and can be sent to again as well.
+    async fn tell_restored(&self, place: Place, mut stands: watch::Receiver<u64>, outage: &Outage) {
+        while stands.changed().await.is_ok() {
+            let made = *stands.borrow_and_update();
+            if let Member::Alone { link, .. } = self.topology.member(place) {
+                link.up().await;
+            }
+            outage.ends(made);
+        }
     }
 
     /// Subscribes to a topic and waits until the server has confirmed it.
