@@ -14,6 +14,9 @@ use rig::RedisCluster;
 
 /// A layer over Redis.
 trait Redis: ChannelLayer + Clone {
+    /// Whether the names of general channels carry the prefix in Redis.
+    const PREFIXED: bool;
+
     fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send;
 
     /// What lies in Redis under the default prefix for a group, and for a channel: keys, or Redis channels.
@@ -21,6 +24,8 @@ trait Redis: ChannelLayer + Clone {
 }
 
 impl Redis for RedisLayer {
+    const PREFIXED: bool = true;
+
     fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
         Self::connect(config)
     }
@@ -31,6 +36,8 @@ impl Redis for RedisLayer {
 }
 
 impl Redis for RedisPubSubLayer {
+    const PREFIXED: bool = false;
+
     fn open(config: RedisConfig) -> impl Future<Output = Result<Self>> + Send {
         Self::connect(config)
     }

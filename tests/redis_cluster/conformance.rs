@@ -74,9 +74,9 @@ struct Apart<L> {
     number: usize,
 }
 
-impl<L> Apart<L> {
+impl<L: Redis> Apart<L> {
     fn own(&self, channel: &ChannelName) -> ChannelName {
-        match channel.is_local() {
+        match L::PREFIXED || channel.is_local() {
             true => channel.clone(),
             false => ChannelName::new(format!("{channel}.{}", self.number)).unwrap(),
         }

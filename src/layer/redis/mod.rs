@@ -23,6 +23,16 @@
 //! - `flush` looks for keys with `SCAN`, so the server goes on serving. As in `channels_redis` it removes every key that
 //!   begins with the prefix.
 //!
+//! # On a Redis Cluster
+//!
+//! A cluster is one host ([`Host::cluster`]); `channels_redis` knows none, so only processes of this crate meet there. The
+//! layer has a connection to each master, and one more to each with pub/sub, which is sharded and takes Redis 7.0. A
+//! process receives over one connection for all its mailboxes, whose keys it puts in one slot, over one for each prefix
+//! given to [`new_channel`](super::ChannelLayer::new_channel) that it receives on, and over one for each general channel.
+//! Where a slot moves, `redis` loses nothing, and `redis-pubsub` what is published until the process has subscribed at the
+//! new node. Where a replica takes over, what its master had not told it is lost with either, and a message that was
+//! received at that very moment may come once more.
+//!
 //! # When something fails
 //!
 //! Verbs wait up to [`timeout`](RedisConfig::timeout) for a server. Then they fail with
