@@ -228,7 +228,8 @@ impl Chatter {
 
     /// Waits until what is being said now arrives.
     pub(crate) async fn is_heard_by<L: Redis>(&mut self, member: &mut Member<L>) {
-        let next = self.said().next;
+        // The one that is counted next may be heard already.
+        let next = self.said().next + 1;
         member.hears(next).await;
     }
 
