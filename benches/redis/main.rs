@@ -67,11 +67,15 @@ async fn measure(load: Load) {
         if backend == "pubsub" {
             let connection = publish::connect(&server.url()).await;
             let mut rounds = Rounds::new("pubsub: published by 100 tasks".to_owned(), "the bare connection");
+            let mut cpu = Rounds::new("pubsub: the same by CPU time".to_owned(), "the bare connection");
             for _ in 0..load.rounds {
                 let ours = publish::by_layer(&layer, load.time).await;
-                rounds.add(ours, publish::by_connection(&connection, load.time).await);
+                let bare = publish::by_connection(&connection, load.time).await;
+                rounds.add(ours.per_second, bare.per_second);
+                cpu.add(1.0 / ours.cpu, 1.0 / bare.cpu);
             }
             rounds.print();
+            cpu.print();
         }
     }
     drop(awake);

@@ -121,6 +121,28 @@ async fn members_that_are_no_channels() {
     assert_eq!(python.receive(&theirs).await.unwrap(), numbered(1));
 }
 
+/// Something else may stand where a work queue would be. The other queues of the process are received from all the same,
+/// and this one once it is gone.
+#[tokio::test]
+async fn a_key_of_somebody_else_stops_no_other() {
+    let sides = open(json!({})).await;
+    let Sides { python, rust, .. } = &sides;
+    sides.server().ok(&["SET", "asgia-foreign-key", "x"]).await;
+    assert!(python.send("a-foreign-key", numbered(0)).await.is_err());
+    assert!(rust.send("a-foreign-key", &numbered(0)).await.is_err());
+    let blocked = rust.receive("a-foreign-key");
+    let others = async {
+        for n in 1..4 {
+            let (received, sent) = tokio::join!(rust.receive("jobs"), python.send("jobs", numbered(n)));
+            sent.unwrap();
+            assert_eq!(received, numbered(n));
+        }
+        sides.server().ok(&["DEL", "asgia-foreign-key"]).await;
+        python.send("a-foreign-key", numbered(4)).await.unwrap();
+    };
+    assert_eq!(tokio::join!(blocked, others).0, numbered(4));
+}
+
 /// What a Python worker that was killed had taken stays where Python looks for it.
 #[tokio::test]
 async fn work_in_flight_at_python_is_left_alone() {
@@ -191,24 +213,24 @@ async fn pythons_order_is_kept() {
 /// A receive of Python's that is cancelled loses what it was about to return. Ours gives it back, or keeps it.
 #[tokio::test]
 async fn receives_that_are_given_up_lose_nothing() {
-    const MESSAGES: u64 = 150;
+    const MESSAGES: usize = 150;
     let sides = open(json!({"capacity": 1000})).await;
     let Sides { python, rust, .. } = &sides;
     let own = rust.new_channel().await;
     for channel in [own.as_str(), "jobs"] {
         let mut received = Vec::new();
-        for n in 0..MESSAGES {
+        for n in 0..MESSAGES as u64 {
             python.send(channel, numbered(n)).await.unwrap();
             // At every moment of the message's way.
             let patience = Duration::from_micros(n * 20);
             received.extend(tokio::time::timeout(patience, rust.receive(channel)).await);
         }
-        while received.len() < MESSAGES as usize {
+        while received.len() < MESSAGES {
             received.push(rust.receive(channel).await);
         }
         let mut received = numbers(&received);
         received.sort_unstable();
-        assert_eq!(received, (0..MESSAGES).collect::<Vec<_>>(), "{channel}");
+        assert_eq!(received, (0..MESSAGES as u64).collect::<Vec<_>>(), "{channel}");
     }
     assert_eq!(rust.stats().dropped_in_return, 0);
 }

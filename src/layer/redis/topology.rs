@@ -57,7 +57,7 @@ pub(super) struct Topology {
 
 /// One of the hosts.
 pub(super) enum Member {
-    Alone { link: Link, target: Target },
+    Alone { link: Link, target: Box<Target> },
     Cluster(Cluster),
 }
 
@@ -86,7 +86,7 @@ impl Topology {
             }
             target => {
                 let link = Link::new(host.name(), target.clone(), config.timeout, None, runtime);
-                Member::Alone { link, target }
+                Member::Alone { link, target: Box::new(target) }
             }
         };
         Ok(Self {
@@ -159,7 +159,7 @@ impl Topology {
     /// A second link to a place on a server of its own, for what the server sends without being asked.
     pub(super) fn listener(&self, place: Place, push: Listener, runtime: &Handle) -> Option<Link> {
         let Member::Alone { link, target } = self.member(place) else { return None };
-        Some(Link::new(link.host(), target.clone(), self.patience, Some(push), runtime))
+        Some(Link::new(link.host(), Target::clone(target), self.patience, Some(push), runtime))
     }
 
     /// Ends every connection.

@@ -45,7 +45,7 @@ impl Inner {
         loop {
             let known = match self.look().await {
                 Ok(map) => {
-                    seen.lost |= map.has_failed_over(&seen.map);
+                    seen.lost |= map.has_replaced_one_of(&seen.map);
                     seen.map = map.clone();
                     self.adopt(map);
                     true

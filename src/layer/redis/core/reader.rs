@@ -104,6 +104,8 @@ struct Pop {
     id: Id,
     route: Route,
     ended: Arc<Notify>,
+    /// Whether a key that holds something else was told of.
+    warned: bool,
 }
 
 impl<S: Source> Reader<S> {
@@ -149,7 +151,14 @@ impl<S: Source> Reader<S> {
         opened.bury(given_up).await?;
         // Whoever called it deaf meant the one before.
         let _ = self.signals.deaf.notified().now_or_never();
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, route, ended })
+        Ok(Pop {
+            connection: opened.connection,
+            batches: opened.version >= BATCHES,
+            id: opened.id,
+            route,
+            ended,
+            warned: false,
+        })
     }
 
     /// Pops until the connection ends.
@@ -240,7 +249,7 @@ impl<S: Source> Reader<S> {
     /// Finds out what an error means that a pop was answered with.
     async fn refused(
         &self,
-        pop: &Pop,
+        pop: &mut Pop,
         keys: &[Arc<str>],
         fault: RedisError,
     ) -> Result<Option<(String, Vec<Popped>)>, End> {
@@ -251,10 +260,21 @@ impl<S: Source> Reader<S> {
             self.search(keys).await;
             return Ok(None);
         }
+        // One key stops a pop of all of them.
+        if fault.code() == Some("WRONGTYPE") {
+            if !pop.warned {
+                let host = pop.route.link.host();
+                tracing::warn!(%host, "something that is no channel stands under the key of one: nothing is received there until it is gone");
+            }
+            pop.warned = true;
+            self.search(keys).await;
+            return Ok(None);
+        }
         Err(fault.into())
     }
 
-    /// Takes what is there under each key alone, wherever that is, while their slot is on its way to another node.
+    /// Takes what is there under each key alone, wherever that is, while one of them stops a pop of all: its slot is on
+    /// its way to another node, or it holds something else.
     async fn search(&self, keys: &[Arc<str>]) {
         for key in keys {
             let mut pop = cmd("ZPOPMIN");
@@ -263,7 +283,7 @@ impl<S: Source> Reader<S> {
                 Ok(messages) => {
                     self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
                 }
-                Err(e) => tracing::debug!(error = %e, "a key whose slot is on its way was not looked at"),
+                Err(e) => tracing::debug!(%key, error = %e, "a key was not looked at"),
             }
         }
         let _ = timeout(SEARCH, self.signals.changed.notified()).await;
