@@ -62,7 +62,7 @@ async fn jobs_wait_here_until_the_server_has_room() {
     drop(receiving);
     // Others are served meanwhile.
     assert_eq!(number(&within("the other job", layer.receive(&work)).await.unwrap()), 1);
-    let refused = async || server.info().await.get("errorstat_OOM").is_some();
+    let refused = async || server.info().await.contains_key("errorstat_OOM");
     until!("it was refused", refused().await);
     server.ok(&["CONFIG", "SET", "maxmemory", "0"]).await;
     until!("it is back", waiting().await == 1);

@@ -205,7 +205,7 @@ impl<S: Source> Reader<S> {
         let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
         for (key, answer) in keys.iter().zip(swept) {
             // A key that is on its way to another node is refused alone, and looked for by the next pop.
-            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
+            let Ok(messages) = from_redis_value::<Batch>(answer) else { continue };
             self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
         }
         Ok(())
@@ -344,6 +344,9 @@ fn tell(host: &str, reason: &str, first: bool) {
     }
 }
 
+/// Messages and their scores, as Redis answers.
+type Batch = Vec<(Vec<u8>, f64)>;
+
 async fn take(
     connection: &mut MultiplexedConnection,
     batches: bool,
@@ -354,7 +357,7 @@ async fn take(
     if batches {
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);
-        let answer: Option<(String, Vec<(Vec<u8>, f64)>)> = pop.query_async(connection).await?;
+        let answer: Option<(String, Batch)> = pop.query_async(connection).await?;
         return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(Popped::from).collect())));
     }
     let mut pop = cmd("BZPOPMIN");
