@@ -1,17 +1,13 @@
 //! Everything that is dropped is counted by its reason.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Wake};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use channel_layers::GroupName;
 use channel_layers::layer::redis::{RedisLayer, RedisPubSubLayer};
 use channel_layers::layer::{ChannelLayer, MailboxOptions};
 use rig::{Proxy, RedisServer, until, within};
-use tokio::sync::Notify;
 
-use crate::tools::{Member, Redis, Seen, config, name, number, numbered, reconnected, room, the};
+use crate::tools::{Member, Redis, Seen, begin, config, name, number, numbered, reconnected, room, the};
 
 /// `{"type": "x"}` in MessagePack, behind twelve random bytes: as `channels_redis` writes it, without a receiver's name.
 const UNADDRESSED: &[u8] = b"0123456789ab\x81\xa4type\xa1x";
@@ -118,22 +114,4 @@ async fn jobs_that_are_given_back() {
     reconnected(&mut events).await;
     layer.send(&work, numbered(1)).await.unwrap();
     assert_eq!(number(&within("another job", layer.receive(&work)).await.unwrap()), 1);
-}
-
-/// Told when a future can go on.
-#[derive(Default)]
-struct Woken(Notify);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
-    }
-}
-
-/// Polls a future once.
-fn begin<F: Future>(future: F) -> (Pin<Box<F>>, Arc<Woken>) {
-    let (mut future, woken) = (Box::pin(future), Arc::<Woken>::default());
-    let waker = Arc::clone(&woken).into();
-    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    (future, woken)
 }

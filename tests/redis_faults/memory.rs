@@ -7,7 +7,7 @@ use channel_layers::layer::ChannelLayer;
 use channel_layers::layer::redis::RedisLayer;
 use rig::{RedisServer, until, within};
 
-use crate::tools::{Chatter, Clock, Member, Redis, config, name, number, numbered, room};
+use crate::tools::{Chatter, Clock, Member, Redis, begin, config, name, number, numbered, room};
 
 /// `maxmemory` is reached and nothing is evicted: sending and joining fail with an error that says so, and receiving goes
 /// on, which frees memory. Nothing needs to be done here once there is room again.
@@ -44,4 +44,28 @@ async fn a_full_server_says_so_and_is_emptied() {
     assert!(chatter.stop().await.failures.is_empty());
     until!("health is well", member.layer.health().is_ready());
     assert_eq!(member.layer.count().reconnects, 0);
+}
+
+/// A job that its receiver gave up on cannot go back to a full server: it is kept, and goes back when there is memory.
+#[tokio::test]
+async fn jobs_wait_here_until_the_server_has_room() {
+    let server = RedisServer::with_args(&["--maxmemory-policy", "noeviction"]).await;
+    let layer = RedisLayer::connect(config(&server.url())).await.unwrap();
+    let work = name("work");
+    for job in 0..2 {
+        layer.send(&work, numbered(job)).await.unwrap();
+    }
+    let waiting = async || server.ok(&["ZCARD", "asgiwork"]).await.int();
+    let (receiving, woken) = begin(layer.receive(&work));
+    within("one is handed over", woken.0.notified()).await;
+    server.ok(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    drop(receiving);
+    // Others are served meanwhile.
+    assert_eq!(number(&within("the other job", layer.receive(&work)).await.unwrap()), 1);
+    let refused = async || server.info().await.contains_key("errorstat_OOM");
+    until!("it was refused", refused().await);
+    server.ok(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    until!("it is back", waiting().await == 1);
+    assert_eq!(number(&within("the job", layer.receive(&work)).await.unwrap()), 0);
+    assert_eq!((layer.stats().given_back, layer.stats().dropped_in_return), (1, 0));
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake};
 use std::time::{Duration, Instant};
 
 use channel_layers::layer::redis::{Host, RedisConfig, RedisLayer, RedisPubSubLayer, RedisStats};
 use channel_layers::layer::{ChannelLayer, LayerEvent, LayerEvents, Mailbox, MailboxOptions};
 use channel_layers::{ChannelName, ErrorKind, GroupName, Message, Result, message};
 use rig::{RedisServer, within};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// A layer over Redis.
@@ -228,7 +231,8 @@ impl Chatter {
 
     /// Waits until what is being said now arrives.
     pub(crate) async fn is_heard_by<L: Redis>(&mut self, member: &mut Member<L>) {
-        let next = self.said().next;
+        // The one that is counted next may be heard already.
+        let next = self.said().next + 1;
         member.hears(next).await;
     }
 
@@ -297,4 +301,22 @@ pub(crate) async fn the(server: &RedisServer, what: &str, wanted: impl Fn(&Seen)
 pub(crate) async fn kill(server: &RedisServer, connection: &Seen) {
     let killed = server.ok(&["CLIENT", "KILL", "ID", &connection.id]).await.int();
     assert_eq!(killed, 1, "{connection:?}");
+}
+
+/// Told when a future can go on.
+#[derive(Default)]
+pub(crate) struct Woken(pub(crate) Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// Polls a future once.
+pub(crate) fn begin<F: Future>(future: F) -> (Pin<Box<F>>, Arc<Woken>) {
+    let (mut future, woken) = (Box::pin(future), Arc::<Woken>::default());
+    let waker = Arc::clone(&woken).into();
+    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    (future, woken)
 }

@@ -185,10 +185,10 @@ impl RedisConfig {
     }
 
     /// What of it concerns the channels of this process.
-    pub(super) fn local(&self) -> Settings {
+    pub(super) fn into_local(self) -> Settings {
         Settings {
             capacity: self.capacity,
-            channel_capacity: self.channel_capacity.clone(),
+            channel_capacity: self.channel_capacity,
             channel_bytes: self.channel_bytes,
             expiry: self.expiry,
             group_expiry: self.group_expiry,

@@ -76,16 +76,12 @@ impl Pulses {
             Ok(sent) => sent,
             Err(_) => {
                 // However long a verb may wait: readiness is told of it now.
-                self.note(
-                    place,
-                    None,
-                    Some(format!("a message to itself could not be sent within {PATIENCE:?}").into()),
-                );
+                self.note(place, None, Some(&format!("a message to itself could not be sent within {PATIENCE:?}")));
                 sending.await
             }
         };
         if let Err(e) = sent {
-            self.note(place, None, Some(e.to_string().into()));
+            self.note(place, None, Some(&e.to_string()));
             return Beat::Unsent;
         }
         match timeout(PATIENCE, comes(mailbox, number)).await {
@@ -95,15 +91,15 @@ impl Pulses {
             }
             Err(_) => {
                 let fault = format!("a message to itself did not come within {PATIENCE:?}");
-                self.note(place, None, Some(fault.into()));
+                self.note(place, None, Some(&fault));
                 Beat::Missed
             }
         }
     }
 
-    fn note(&self, place: Place, lag: Option<Duration>, fault: Option<Arc<str>>) {
+    fn note(&self, place: Place, lag: Option<Duration>, fault: Option<&str>) {
         for (_, health) in self.lock().iter_mut().filter(|(at, _)| *at == place) {
-            (health.lag, health.fault) = (lag, fault.clone());
+            (health.lag, health.fault) = (lag, fault.map(Into::into));
         }
     }
 

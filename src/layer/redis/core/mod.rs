@@ -135,10 +135,11 @@ impl Core {
             )
         })?;
         let topology = Topology::new(&config, connect::LAYER, &runtime)?;
+        let (keys, codec) = (Keys::new(&config.prefix), Codec::new(&config, Layout::Core)?);
         let core = Arc::new(Self {
-            local: Arc::new(Registry::new(config.local())),
-            keys: Keys::new(&config.prefix),
-            codec: Codec::new(&config, Layout::Core)?,
+            local: Arc::new(Registry::new(config.into_local())),
+            keys,
+            codec,
             clock: ScoreClock::new(),
             pulses: Pulses::new(&topology),
             own: Arc::new(Own::new(topology.has_cluster())),

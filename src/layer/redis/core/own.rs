@@ -93,6 +93,8 @@ impl Source for Own {
     fn returned(&self, _: Place) -> Vec<(Arc<str>, Popped)> {
         Vec::new()
     }
+
+    fn keep(&self, _: Place, _: Vec<(Arc<str>, Popped)>) {}
 }
 
 impl Core {

@@ -11,12 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{Cmd, RedisError, cmd, from_redis_value, pipe};
+use redis::{RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Core;
 use super::demand::{Demand, Signals};
+use crate::ErrorKind;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
@@ -28,6 +29,9 @@ const BLOCK: Duration = Duration::from_secs(2);
 
 /// How much longer than that the answer may take.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// How long after a server took nothing back it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
@@ -63,6 +67,9 @@ pub(super) trait Source: Send + Sync + 'static {
 
     /// What was taken at a place and has to go back under its key.
     fn returned(&self, place: Place) -> Vec<(Arc<str>, Popped)>;
+
+    /// Takes what could not go back yet.
+    fn keep(&self, place: Place, returned: Vec<(Arc<str>, Popped)>);
 }
 
 /// The reader of one place.
@@ -168,11 +175,15 @@ impl<S: Source> Reader<S> {
         if pop.route.link.now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
             return Err(End::Lost("messages go to another server".into()));
         }
-        self.give_back().await;
+        let all_back = self.give_back().await;
         if self.source.demand().is_closing() {
             return Err(End::Idle);
         }
         let keys = self.source.demand().keys(self.place, &self.last);
+        if keys.is_empty() && !all_back {
+            sleep(AGAIN).await;
+            return Ok(());
+        }
         if keys.is_empty() {
             return self.idle(pop).await;
         }
@@ -194,7 +205,7 @@ impl<S: Source> Reader<S> {
         let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
         for (key, answer) in keys.iter().zip(swept) {
             // A key that is on its way to another node is refused alone, and looked for by the next pop.
-            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
+            let Ok(messages) = from_redis_value::<Batch>(answer) else { continue };
             self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
         }
         Ok(())
@@ -288,31 +299,35 @@ impl<S: Source> Reader<S> {
         });
     }
 
-    async fn give_back(&self) {
-        let returned = self.source.returned(self.place);
-        if !returned.is_empty() {
-            self.core.give_back(self.place, &returned).await;
+    /// Gives back what is to go back; false if the server takes none of it now.
+    async fn give_back(&self) -> bool {
+        let mut returned = self.source.returned(self.place).into_iter();
+        while let Some((key, popped)) = returned.next() {
+            if !self.core.give_back(self.place, &key, &popped).await {
+                self.source.keep(self.place, std::iter::once((key, popped)).chain(returned).collect());
+                return false;
+            }
         }
+        true
     }
 }
 
 impl Core {
-    /// Gives messages back under their keys at a place.
-    pub(super) async fn give_back(&self, place: Place, returned: &[(Arc<str>, Popped)]) {
-        let commands = returned.iter().flat_map(|(key, popped)| {
-            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
-            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
-            expire.arg(&**key).arg(self.expiry_millis());
-            [(place, add), (place, expire)]
-        });
-        match self.topology.batch(&commands.collect::<Vec<(Place, Cmd)>>()).await {
-            Ok(_) => self.counters.given_back.add(returned.len()),
-            // They may be back, and giving them back again might deliver them twice.
+    /// Gives a message back under its key at a place; false if for certain nothing was done.
+    pub(super) async fn give_back(&self, place: Place, key: &str, popped: &Popped) -> bool {
+        let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
+        add.arg(key).arg(popped.score).arg(&popped.member[..]);
+        expire.arg(key).arg(self.expiry_millis());
+        match self.topology.batch(&[(place, add), (place, expire)]).await {
+            Ok(_) => self.counters.given_back.add(1),
+            Err(e) if e.kind() == ErrorKind::Unavailable => return false,
+            // It may be back, and giving it back again might deliver it twice.
             Err(e) => {
-                self.counters.lost.add(returned.len());
-                tracing::warn!(error = %e, "messages were not given back for certain");
+                self.counters.lost.add(1);
+                tracing::warn!(error = %e, "a message was not given back for certain");
             }
         }
+        true
     }
 }
 
@@ -329,6 +344,9 @@ fn tell(host: &str, reason: &str, first: bool) {
     }
 }
 
+/// Messages and their scores, as Redis answers.
+type Batch = Vec<(Vec<u8>, f64)>;
+
 async fn take(
     connection: &mut MultiplexedConnection,
     batches: bool,
@@ -339,7 +357,7 @@ async fn take(
     if batches {
         let mut pop = cmd("BZMPOP");
         pop.arg(BLOCK.as_secs()).arg(keys.len()).arg(keys).arg("MIN").arg("COUNT").arg(most);
-        let answer: Option<(String, Vec<(Vec<u8>, f64)>)> = pop.query_async(connection).await?;
+        let answer: Option<(String, Batch)> = pop.query_async(connection).await?;
         return Ok(answer.map(|(key, messages)| (key, messages.into_iter().map(Popped::from).collect())));
     }
     let mut pop = cmd("BZPOPMIN");

@@ -109,6 +109,10 @@ impl Source for Work {
     fn returned(&self, place: Place) -> Vec<(Arc<str>, Popped)> {
         self.lock().returned.remove(&place).unwrap_or_default()
     }
+
+    fn keep(&self, place: Place, returned: Vec<(Arc<str>, Popped)>) {
+        self.lock().returned.entry(place).or_default().extend(returned);
+    }
 }
 
 impl Core {
@@ -124,7 +128,11 @@ impl Core {
     pub(super) async fn return_all(&self) {
         let returned = std::mem::take(&mut self.work.lock().returned);
         for (place, returned) in returned {
-            self.give_back(place, &returned).await;
+            for (key, popped) in returned {
+                if !self.give_back(place, &key, &popped).await {
+                    self.counters.lost.add(1);
+                }
+            }
         }
     }
 

@@ -123,10 +123,10 @@ impl PubSub {
             )
         })?;
         let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
-        let codec = Codec::new(&config, Layout::PubSub)?;
+        let (keys, codec) = (Keys::new(&config.prefix), Codec::new(&config, Layout::PubSub)?);
         let layer = Arc::new_cyclic(|layer| Self {
-            local: Arc::new(Registry::new(config.local())),
-            keys: Keys::new(&config.prefix),
+            local: Arc::new(Registry::new(config.into_local())),
+            keys,
             codec,
             listeners: topology
                 .places()
@@ -203,7 +203,7 @@ impl PubSub {
         };
         let Some(topic) = String::from_utf8(topic).ok().filter(|topic| topics.hears(topic, source)) else { return };
         match self.codec.decode(payload.into(), now()) {
-            Ok((message, _)) => self.hand_out(&topic, message),
+            Ok((message, _)) => self.hand_out(&topic, &message),
             Err(e) => {
                 self.counters.undecodable.add(1);
                 tracing::warn!(error = %e, "a message from Redis could not be read, and is dropped");
@@ -211,12 +211,12 @@ impl PubSub {
         }
     }
 
-    fn hand_out(&self, topic: &str, message: Message) {
+    fn hand_out(&self, topic: &str, message: &Message) {
         if let Some(group) = self.keys.group_of_topic(topic).and_then(|group| GroupName::new(group).ok()) {
             // Only a layer that was closed refuses.
-            let _ = self.local.group_send(&group, &message);
+            let _ = self.local.group_send(&group, message);
         } else {
-            self.local.arrive([topic], &message, Duration::ZERO);
+            self.local.arrive([topic], message, Duration::ZERO);
         }
     }
 

@@ -35,7 +35,7 @@ fn digits_are_found_for_any_slot() {
     for wanted in (0..16_384).step_by(127) {
         let found = slot::digits(BEFORE, "!", 1, &mut random, |slot| slot == wanted);
         assert_eq!(found.len(), 1, "slot {wanted}");
-        assert_eq!(slot::slot(&format!("{BEFORE}{}!", found[0])), wanted);
+        assert_eq!(slot::slot(format!("{BEFORE}{}!", found[0])), wanted);
     }
 }
 
@@ -44,7 +44,7 @@ fn digits_of_one_slot_differ() {
     let mut random = fastrand::Rng::with_seed(2);
     let found = slot::digits(BEFORE, "!", 100, &mut random, |slot| slot == 77);
     assert_eq!(found.iter().collect::<HashSet<_>>().len(), 100);
-    assert!(found.iter().all(|digits| digits.len() == 16 && slot::slot(&format!("{BEFORE}{digits}!")) == 77));
+    assert!(found.iter().all(|digits| digits.len() == 16 && slot::slot(format!("{BEFORE}{digits}!")) == 77));
 }
 
 #[test]
