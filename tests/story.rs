@@ -1,37 +1,51 @@
-//! The story that channel layers are for: browsers on two gateways and on Django's own socket, a Django view, and
-//! background tasks in both languages share one Redis with the project in examples/django. Everyone hears everyone.
+//! The story that channel layers are for, with the project in examples/django and the commands of its guide: browsers on
+//! two gateways and on Django's own socket, a Django view, and background tasks in both languages, each in a process of
+//! its own, share one Redis. Everyone hears everyone.
 #![cfg(not(target_family = "wasm"))]
 
+use std::process::Command;
+
 use channel_layers::client::{Client, ClientConfig, Group};
-use channel_layers::gateway::{Gateway, GatewayConfig};
-use channel_layers::layer::redis::{Host, RedisConfig};
-use channel_layers::layer::{ChannelLayer, Layer};
-use channel_layers::{GroupName, Message, message};
+use channel_layers::{Message, message};
 use futures_util::{SinkExt, StreamExt};
 use rig::django::{Backend, Site};
-use rig::{RedisServer, within};
+use rig::{Process, RedisServer, until, within};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{self, ClientRequestBuilder};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// The layer of one more process on that Redis.
-fn layer(redis: &RedisServer, backend: Backend) -> Layer {
-    let config = RedisConfig::new([Host::url(&redis.url()).unwrap()]);
-    match backend {
-        Backend::Core => Layer::redis(config),
-        Backend::PubSub => Layer::redis_pubsub(config),
-    }
-    .unwrap()
+/// What the guide says: the options that make a command share Django's Redis.
+fn command(redis: &RedisServer, backend: Backend, words: &[&str]) -> Command {
+    let backend = match backend {
+        Backend::Core => "redis",
+        Backend::PubSub => "redis-pubsub",
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_channel-layers"));
+    command.args(words).args(["--backend", backend, "--redis-url", &redis.url()]).env_remove("RUST_LOG");
+    command
 }
 
-/// A gateway with a layer of its own; its address.
-async fn gateway(redis: &RedisServer, backend: Backend) -> String {
-    let gateway = Gateway::new(layer(redis, backend), GatewayConfig::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { gateway.serve(listener, std::future::pending()).await });
-    url
+/// A gateway in a process of its own.
+struct Gateway {
+    process: Process,
+    url: String,
+}
+
+impl Gateway {
+    async fn start(redis: &RedisServer, backend: Backend) -> Self {
+        let mut process = Process::start(&mut command(redis, backend, &["serve", "--listen", "127.0.0.1:0"]));
+        let listening = |output: &str| {
+            let url = output.lines().find_map(|line| line.strip_prefix("listening on "));
+            url.map(ToOwned::to_owned)
+        };
+        until!("the gateway listens", {
+            assert!(!process.ended(), "{}", process.output());
+            listening(&process.output()).is_some()
+        });
+        let url = listening(&process.output()).expect("that was waited for");
+        Self { process, url }
+    }
 }
 
 /// A browser whose socket the gateway holds.
@@ -41,9 +55,10 @@ struct AtGateway {
 }
 
 impl AtGateway {
-    async fn join(gateway: &str) -> Self {
-        let client = Client::connect(gateway, ClientConfig::default()).unwrap();
-        let group = within("the gateway lets a browser in", client.join("chat.lobby")).await.unwrap();
+    async fn join(gateway: &Gateway) -> Self {
+        let client = Client::connect(&gateway.url, ClientConfig::default()).unwrap();
+        let joined = tokio::time::timeout(rig::PATIENCE, client.join("chat.lobby")).await;
+        let group = joined.unwrap_or_else(|_| panic!("no browser gets in: {}", gateway.process.output())).unwrap();
         Self { group, _client: client }
     }
 
@@ -91,13 +106,11 @@ impl AtDjango {
 async fn everyone_hears_everyone(backend: Backend) {
     let redis = RedisServer::start().await;
     let site = Site::start(&redis.url(), backend).await;
-    let (here, there) = (gateway(&redis, backend).await, gateway(&redis, backend).await);
+    let (here, there) = (Gateway::start(&redis, backend).await, Gateway::start(&redis, backend).await);
     let (mut one, mut two) = (AtGateway::join(&here).await, AtGateway::join(&there).await);
     let mut three = AtDjango::join(&site).await;
-    let task = layer(&redis, backend);
-    let lobby = GroupName::new("chat.lobby").unwrap();
 
-    for speaker in ["gateway 1", "gateway 2", "Django", "a view", "manage.py", "a task in Rust"] {
+    for speaker in ["gateway 1", "gateway 2", "Django", "a view", "manage.py", "a command in Rust"] {
         let text = format!("hello from {speaker}");
         match speaker {
             "gateway 1" => one.say(&text).await,
@@ -105,7 +118,13 @@ async fn everyone_hears_everyone(backend: Backend) {
             "Django" => three.say(&text).await,
             "a view" => site.post("lobby", &text).await,
             "manage.py" => site.manage(&["say", "lobby", &text]).await,
-            _ => task.group_send(&lobby, message! { "type": "chat.message", "text": text.as_str() }).await.unwrap(),
+            _ => {
+                let message = json!({"type": "chat.message", "text": text}).to_string();
+                let command = command(&redis, backend, &["group-send", "chat.lobby", &message]);
+                let mut command = tokio::process::Command::from(command);
+                let output = within("a command sends", command.kill_on_drop(true).output()).await.unwrap();
+                assert!(output.status.success(), "{output:?}");
+            }
         }
         // The next message and no other: nobody hears anything twice.
         assert_eq!(one.hear().await, text);

@@ -21,6 +21,8 @@ const SCALED_OUT: &str = "K_SERVICE";
 pub(super) struct Choice {
     pub(super) layers: LayersConfig,
     because: &'static str,
+    /// Memory is what the environment does not want.
+    unwanted: bool,
     scaled_out: bool,
 }
 
@@ -29,17 +31,16 @@ impl LayersConfig {
     ///
     /// 1. `CHANNEL_LAYERS`: JSON in Django's shape, see the [module](super).
     /// 2. `USE_INMEMORY_CHANNELS`: the memory layer where it is true: `y`, `yes`, `t`, `true`, `on` or `1`. Where it is
-    ///    false (`n`, `no`, `f`, `false`, `off`, `0`) memory is ruled out, and `REDIS_URL` must be set.
+    ///    false (`n`, `no`, `f`, `false`, `off`, `0`) the next one decides.
     /// 3. `REDIS_URL`: the layer `redis` on this [`Host::url`].
     /// 4. Nothing: the memory layer.
     ///
-    /// Logs what was chosen, and a warning where a layer in memory meets a platform that runs several instances of a
-    /// program, as Cloud Run does (`K_SERVICE` is set).
+    /// Logs what was chosen, and a warning where a layer in memory is likely a mistake: `USE_INMEMORY_CHANNELS` is
+    /// false, or the platform runs several instances of a program, as Cloud Run does (`K_SERVICE` is set).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`], naming the variable: it holds something else, or memory is ruled out and there is no
-    /// Redis.
+    /// [`ErrorKind::Config`], naming the variable that holds something else.
     pub fn from_env() -> Result<Self> {
         let choice = choose(|name| std::env::var_os(name))?;
         tracing::info!("{choice}");
@@ -89,6 +90,7 @@ pub(super) fn choose(get: impl Fn(&str) -> Option<OsString>) -> Result<Choice> {
     };
     let memory = || LayersConfig::new(LayerConfig::Memory(MemoryConfig::default()));
     let in_memory = || text(IN_MEMORY)?.map(|text| truth(&text)).transpose();
+    let mut unwanted = false;
     let (layers, because) = if let Some(json) = text(LAYERS)? {
         (LayersConfig::from_json(&json)?, "CHANNEL_LAYERS says so")
     } else if in_memory()? == Some(true) {
@@ -97,12 +99,13 @@ pub(super) fn choose(get: impl Fn(&str) -> Option<OsString>) -> Result<Choice> {
         let host = Host::url(&url).map_err(|e| Error::new(e.kind(), format!("{REDIS_URL}: {e}")))?;
         (LayersConfig::new(LayerConfig::Redis(RedisConfig::new([host]))), "REDIS_URL says so")
     } else if in_memory()? == Some(false) {
-        let text = format!("{IN_MEMORY} rules memory out, and no Redis is named: set {REDIS_URL} or {LAYERS}");
-        return Err(Error::new(ErrorKind::Config, text));
+        unwanted = true;
+        (memory(), "REDIS_URL is not set")
     } else {
         (memory(), "neither CHANNEL_LAYERS nor USE_INMEMORY_CHANNELS nor REDIS_URL is set")
     };
-    Ok(Choice { layers, because, scaled_out: get(SCALED_OUT).is_some_and(|name| !name.is_empty()) })
+    let scaled_out = get(SCALED_OUT).is_some_and(|name| !name.is_empty());
+    Ok(Choice { layers, because, unwanted, scaled_out })
 }
 
 /// As python-decouple reads a flag.
@@ -115,15 +118,18 @@ fn truth(text: &str) -> Result<bool> {
 }
 
 impl Choice {
-    /// The one line about it.
+    /// The one line about a layer in memory where there should be none.
     pub(super) fn warning(&self) -> Option<String> {
         let (alias, _) = self.layers.iter().find(|(_, layer)| matches!(layer, LayerConfig::Memory(_)))?;
-        self.scaled_out.then(|| {
-            format!(
-                "this platform ({SCALED_OUT} is set) runs several instances of a program, and the channel layer \
-                 {alias:?} in memory connects none of them with another: set {REDIS_URL} to a Redis that all share"
-            )
-        })
+        let why = match (self.scaled_out, self.unwanted) {
+            (true, _) => format!("this platform ({SCALED_OUT} is set) runs several instances of a program"),
+            (false, true) => format!("{IN_MEMORY} is false"),
+            (false, false) => return None,
+        };
+        Some(format!(
+            "{why}, and the channel layer {alias:?} in memory connects no process with another: set {REDIS_URL} to a \
+             Redis that all share"
+        ))
     }
 }
 

@@ -2,17 +2,20 @@
 
 Each line on standard input is a call with an id; the line with the same id on standard output is its answer, a value
 or an error under the name of its type. Calls run at the same time, so that a receive can wait while others send. A map
-of the one key `$bytes` stands for bytes in base64. Ends when standard input does.
+of the one key `$bytes` stands for bytes in base64, one of `$float` for a number that JSON does not have. Ends when
+standard input does.
 """
 
 import asyncio
 import base64
 import collections
 import json
+import math
 import sys
 
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.serializers import BaseMessageSerializer, registry
 
 BACKENDS = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}
 
@@ -21,6 +24,8 @@ def from_json(value):
     if isinstance(value, dict):
         if value.keys() == {"$bytes"}:
             return base64.b64decode(value["$bytes"])
+        if value.keys() == {"$float"}:
+            return float(value["$float"])
         return {key: from_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [from_json(item) for item in value]
@@ -30,6 +35,8 @@ def from_json(value):
 def to_json(value):
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(value)}
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -45,6 +52,19 @@ def patient(host):
     if isinstance(host, list):
         host = {"host": host[0], "port": host[1]}
     return {"socket_timeout": None, **host}
+
+
+class Backwards(BaseMessageSerializer):
+    """JSON from its end to its beginning, as no other serializer writes: the tests register the same in Rust."""
+
+    def as_bytes(self, message):
+        return json.dumps(message).encode()[::-1]
+
+    def from_bytes(self, message):
+        return json.loads(message[::-1])
+
+
+registry.register_serializer("backwards", Backwards)
 
 
 class Driver:

@@ -1,6 +1,7 @@
 //! `channel-layers serve`: the gateway on a channel layer.
 
 use channel_layers::gateway::{Gateway, GatewayConfig};
+use channel_layers::layer::ChannelLayer;
 use tokio::net::TcpListener;
 
 use crate::demo_page;
@@ -40,7 +41,8 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let config = GatewayConfig::default().with_allow_anonymous(self.allow_anonymous);
-        let gateway = Gateway::new(self.layer.open()?, config);
+        let layer = self.layer.open()?;
+        let gateway = Gateway::new(layer.clone(), config);
         let router = match self.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),
@@ -54,6 +56,10 @@ impl Serve {
         let address =
             listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
         println!("listening on http://{address}");
-        gateway.serve_router(listener, router, stop).await.map_err(|e| Failure::of(&e, &self.listen))
+        let served = gateway.serve_router(listener, router, stop).await;
+        // Takes what this process has in groups out of them, so that nobody sends to it any more.
+        let closed = layer.close().await;
+        served.map_err(|e| Failure::of(&e, &self.listen))?;
+        closed.map_err(|e| Failure::of_layer(&e))
     }
 }

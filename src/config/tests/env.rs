@@ -79,10 +79,6 @@ fn what_cannot_be_read_is_no_reason_to_fall_back() {
     for (variables, text) in [
         (&[("USE_INMEMORY_CHANNELS", "2")] as &[(&str, &str)], "USE_INMEMORY_CHANNELS is neither true nor false"),
         (&[("USE_INMEMORY_CHANNELS", "2"), ("REDIS_URL", "redis://cache")], "USE_INMEMORY_CHANNELS is neither"),
-        (
-            &[("USE_INMEMORY_CHANNELS", "false")],
-            "USE_INMEMORY_CHANNELS rules memory out, and no Redis is named: set REDIS_URL",
-        ),
         (&[("REDIS_URL", "cache:6379")], "REDIS_URL: not the URL of a Redis"),
         (&[("CHANNEL_LAYERS", "redis")], "CHANNEL_LAYERS is not JSON"),
         (&[("CHANNEL_LAYERS", "{}"), ("REDIS_URL", "redis://cache")], "CHANNEL_LAYERS: is empty"),
@@ -99,6 +95,17 @@ fn a_variable_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStringExt;
     let choice = choose(|name| (name == "REDIS_URL").then(|| OsString::from_vec(vec![0xff])));
     assert_eq!(choice.err().unwrap().to_string(), "REDIS_URL is not UTF-8");
+}
+
+#[test]
+fn memory_that_is_not_wanted_is_warned_of() {
+    let choice = chosen(&[("USE_INMEMORY_CHANNELS", "false")]).unwrap();
+    assert!(
+        choice.to_string().ends_with("memory (serves this process only), because REDIS_URL is not set"),
+        "{choice}"
+    );
+    let warning = choice.warning().unwrap();
+    assert!(warning.starts_with("USE_INMEMORY_CHANNELS is false") && warning.contains("set REDIS_URL"), "{warning}");
 }
 
 #[test]

@@ -45,8 +45,8 @@
 //! | `test_receive_buffer_respects_capacity` | that buffer drops its oldest message; here every channel refuses the newest: [`capacity::group_messages_beyond_capacity_are_dropped`] |
 //! | `test_receive_on_non_owned_general_channel` | [`channels::messages_wait_for_a_receiver`], [`channels::a_waiting_receiver_is_served`] |
 //! | `test_discard_before_add` | [`groups::discarding_a_stranger_is_harmless`] |
-//! | `test_auto_reconnect`, `test_loop_instance_channel_layer_reference`, `test_multi_event_loop_garbage_collection`, `test_proxied_methods_coroutine_check`, the sentinel suites' connections | how one library connects; a layer with connections tests its own |
-//! | `test_default_group_key_format`, `test_custom_group_key_format`, `test_serialize`, `test_deserialize`, `test_serialization_encrypted`, the registry of serializers, `test_consistent_hash_result` | the format of one server's layer; it tests its own |
+//! | `test_auto_reconnect`, `test_loop_instance_channel_layer_reference`, `test_multi_event_loop_garbage_collection`, `test_proxied_methods_coroutine_check`, the sentinel suites' connections | how one library connects; a layer with connections tests its own, as those over Redis in `tests/redis_hosts.rs`, `tests/redis_faults` and, beside Python on the same hosts, `tests/redis_django/hosts.rs` |
+//! | `test_default_group_key_format`, `test_custom_group_key_format`, `test_serialize`, `test_deserialize`, `test_serialization_encrypted`, the registry of serializers, `test_consistent_hash_result` | the format of one server's layer; it tests its own, as those over Redis in `tests/redis_django`: what they and channels_redis leave there is compared byte by byte |
 //! | `test_config_error`, `test_config_instance`, `test_override_settings`, `test_backend_import_error_not_hidden` | settings of Django; [`Layers`](super::Layers) has its own tests |
 //! | the suites of consumers, routing, sessions, HTTP and the test client | not about layers |
 //!

@@ -61,6 +61,11 @@ impl Registry {
         self.names.is_mailbox(channel.as_str())
     }
 
+    /// What stands between the prefix and the lane in the names of mailboxes.
+    pub(in crate::layer) fn mailbox_stem(&self) -> &str {
+        self.names.mailboxes()
+    }
+
     pub(in crate::layer) fn new_channel(&self, prefix: &str) -> Result<ChannelName> {
         self.check_open()?;
         self.names.channel(prefix)

@@ -16,6 +16,19 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
+    /// What was connected has ended after so long. One that ended soon counts as a failed attempt, so that a server that
+    /// lets in and then refuses everything is not asked without a pause.
+    pub(super) fn lasted(&mut self, time: Duration) {
+        if time >= MOST {
+            self.failed = 0;
+        }
+    }
+
+    /// Whether the next attempt is the first of an outage: what went wrong is worth a line in the log.
+    pub(super) fn is_first(&self) -> bool {
+        self.failed == 0
+    }
+
     /// Waits before the next attempt.
     pub(super) async fn wait(&mut self) {
         let most = FIRST.saturating_mul(1 << self.failed.min(10)).min(MOST);

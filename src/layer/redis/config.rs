@@ -16,7 +16,9 @@ pub struct RedisConfig {
     /// The Redis servers; several share the work, each channel and group having its place on one of them. Default:
     /// `redis://localhost:6379`.
     pub hosts: Vec<Host>,
-    /// What the names of all keys and Redis channels begin with. Two applications on one Redis need two prefixes.
+    /// What the names of all keys and Redis channels begin with. Two applications on one Redis need two prefixes. With
+    /// pub/sub Django puts it in front of the names of its processes' channels, too: with characters that no
+    /// [`ChannelName`](crate::ChannelName) holds, such as a colon, only Django can send to those; groups work with any.
     /// Default: `asgi`.
     pub prefix: String,
     /// The most messages that wait under a key in Redis where no entry of `channel_capacity` is for the channel.

@@ -6,6 +6,7 @@ use crate::{Error, ErrorKind};
 
 /// The error for whoever called a verb: what failed, at which server, and whether anything was done.
 pub(super) fn error(host: &str, fault: RedisError) -> Error {
+    let fault = plain(fault);
     let (kind, text) = match fault.kind() {
         _ if fault.is_timeout() => (
             ErrorKind::Timeout,
@@ -24,6 +25,9 @@ pub(super) fn error(host: &str, fault: RedisError) -> Error {
         _ if is_out_of_memory(&fault) => {
             let text = format!("Redis {host} is out of memory: raise its maxmemory, or find out who fills it");
             (ErrorKind::Unavailable, text)
+        }
+        Kind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown) => {
+            (ErrorKind::Unavailable, format!("Redis {host} is not ready, nothing was done: {fault}"))
         }
         Kind::Server(ServerErrorKind::NoPerm) => {
             (ErrorKind::Config, format!("Redis {host} does not let this user do it: {fault}"))
@@ -46,6 +50,22 @@ pub(super) fn is_demoted(fault: &RedisError) -> bool {
     )
 }
 
-fn is_out_of_memory(fault: &RedisError) -> bool {
-    fault.code() == Some("OOM")
+/// Whether an error that [`error`] made is of a server that answered like this.
+pub(super) fn is_from(error: &Error, kind: Kind) -> bool {
+    let fault = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
+    fault.is_some_and(|fault| fault.kind() == kind)
 }
+
+/// The first error of several that were answered together: the library does not tell the codes of all of these.
+fn plain(fault: RedisError) -> RedisError {
+    let first = fault.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, error)| error.clone()));
+    first.map_or(fault, RedisError::from)
+}
+
+fn is_out_of_memory(fault: &RedisError) -> bool {
+    // Before Redis 7 a script's error is a text around the one that stopped it.
+    fault.code() == Some("OOM") || fault.detail().is_some_and(|text| text.contains("OOM command not allowed"))
+}
+
+#[cfg(test)]
+mod tests;

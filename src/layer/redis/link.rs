@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{PushInfo, PushKind};
+use redis::{ConnectionAddr, ConnectionInfo, PushInfo, PushKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
-use super::connect::{self, OnPush, Opened, Refusal};
+use super::connect::{self, Id, OnPush, Opened, Refusal, Version};
 use super::fault;
 use super::host::Target;
 use crate::{Error, Result};
@@ -35,37 +35,48 @@ struct Inner {
     state: watch::Receiver<State>,
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    over: Arc<Notify>,
     patience: Duration,
     supervisor: AbortHandle,
 }
 
-/// Where a link is.
+/// What gets everything that a server sends without being asked: the link's host, the how many-th connection, and that.
+pub(super) type Listener = Arc<dyn Fn(&Arc<str>, u64, PushInfo) + Send + Sync>;
+
+/// Where a link is, or a cluster of them.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum State<C = Opened> {
     /// There is no connection, and why, once that is known.
     Down(Option<Refusal>),
     /// The connection, and the how many-th it is.
-    Up(Opened, u64),
+    Up(C, u64),
 }
 
 impl Link {
     /// Begins to connect. `patience` is how long a verb waits for the server; `push` gets what the server sends without
     /// being asked.
-    pub(super) fn new(host: &str, target: Target, patience: Duration, push: Option<OnPush>, runtime: &Handle) -> Self {
+    pub(super) fn new(
+        host: &str,
+        target: Target,
+        patience: Duration,
+        push: Option<Listener>,
+        runtime: &Handle,
+    ) -> Self {
         let (sender, state) = watch::channel(State::Down(None));
         let host: Arc<str> = host.into();
-        let (suspect, deaf) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (suspect, deaf, over) = <(Arc<Notify>, Arc<Notify>, Arc<Notify>)>::default();
         let supervisor = Supervisor {
             host: Arc::clone(&host),
             target,
             state: sender,
             suspect: Arc::clone(&suspect),
             deaf: Arc::clone(&deaf),
+            over: Arc::clone(&over),
             patience,
             push,
         };
         let supervisor = runtime.spawn(supervisor.run()).abort_handle();
-        Self(Arc::new(Inner { host, state, suspect, deaf, patience, supervisor }))
+        Self(Arc::new(Inner { host, state, suspect, deaf, over, patience, supervisor }))
     }
 
     pub(super) fn host(&self) -> &Arc<str> {
@@ -93,7 +104,7 @@ impl Link {
                 return opened.clone();
             }
             if state.changed().await.is_err() {
-                // The supervisor lives as long as this handle does.
+                // The link was ended.
                 std::future::pending::<()>().await;
             }
         }
@@ -129,6 +140,11 @@ impl Link {
         self.0.deaf.notify_one();
     }
 
+    /// Ends the connection, whoever still holds the link, and makes no other.
+    pub(super) fn end(&self) {
+        self.0.over.notify_one();
+    }
+
     /// Has the connection looked after at once.
     pub(super) fn suspect(&self) {
         self.0.suspect.notify_one();
@@ -155,20 +171,31 @@ struct Supervisor {
     /// Somebody has reason to think that the connection, or the server, is not what it should be.
     suspect: Arc<Notify>,
     deaf: Arc<Notify>,
+    over: Arc<Notify>,
     patience: Duration,
-    push: Option<OnPush>,
+    push: Option<Listener>,
 }
 
 impl Supervisor {
     async fn run(self) {
-        let (mut made, mut backoff) = (0, Backoff::default());
+        tokio::select! {
+            () = self.over.notified() => {}
+            () = self.keep_up() => {}
+        }
+        self.state.send_replace(State::Down(Some(Refusal { reason: "the layer was closed".into(), lasting: true })));
+    }
+
+    async fn keep_up(&self) {
+        let (mut made, mut backoff, mut given_up) = (0, Backoff::default(), None);
         loop {
-            let refusal = match self.connect().await {
-                Ok((opened, ended)) => {
+            let refusal = match self.connect(made + 1, given_up.as_ref()).await {
+                Ok((opened, info, ended)) => {
                     made += 1;
-                    backoff = Backoff::default();
+                    given_up = Some(opened.id.clone());
                     self.state.send_replace(State::Up(opened.clone(), made));
-                    let reason = self.keep(opened, &ended).await;
+                    let begun = Instant::now();
+                    let reason = self.keep(opened, info.addr(), &ended).await;
+                    backoff.lasted(begun.elapsed());
                     tracing::warn!(host = %self.host, %reason, "the connection to Redis has ended; connecting again");
                     Refusal { reason, lasting: false }
                 }
@@ -182,11 +209,27 @@ impl Supervisor {
         }
     }
 
-    async fn connect(&self) -> Result<(Opened, Arc<Notify>), Refusal> {
-        let info = connect::resolve(&self.target).await?;
+    /// Connects, for the how many-th time; what was given up before is killed, so that it neither carries out late what
+    /// its callers were told has failed, nor counts as a subscriber.
+    async fn connect(
+        &self,
+        number: u64,
+        given_up: Option<&Id>,
+    ) -> Result<(Opened, ConnectionInfo, Arc<Notify>), Refusal> {
+        let server = connect::resolve(&self.target).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, Some(self.patience), on_end(&ended, self.push.clone())).await?;
-        Ok((opened, ended))
+        let push = self.push.clone().map(|push| {
+            let host = Arc::clone(&self.host);
+            Arc::new(move |info: PushInfo| push(&host, number, info)) as OnPush
+        });
+        let opened = connect::open(&server, Some(self.patience), on_end(&ended, push)).await?;
+        if self.push.is_some() && !opened.pushes {
+            let Version(major, minor) = opened.version;
+            let reason = format!("it is Redis {major}.{minor}, and the pub/sub layer needs 6.0 or later: update it");
+            return Err(Refusal { reason: reason.into(), lasting: true });
+        }
+        opened.bury(given_up).await?;
+        Ok((opened, server.info, ended))
     }
 
     /// Logs a refusal, once for each reason of an outage.
@@ -197,8 +240,20 @@ impl Supervisor {
         }
     }
 
+    /// Whether the sentinels, where there are any, still name this server. One that was replaced takes itself for a master
+    /// for many seconds yet, and what it is sent in these is lost.
+    async fn is_master(&self, at: &ConnectionAddr) -> Result<(), Arc<str>> {
+        if let Target::Sentinel { .. } = &self.target
+            && let Ok(named) = connect::resolve(&self.target).await
+            && named.info.addr() != at
+        {
+            return Err("the sentinels name another master".into());
+        }
+        Ok(())
+    }
+
     /// Watches a connection, until it has to be given up; returns why.
-    async fn keep(&self, mut opened: Opened, ended: &Notify) -> Arc<str> {
+    async fn keep(&self, mut opened: Opened, at: &ConnectionAddr, ended: &Notify) -> Arc<str> {
         loop {
             tokio::select! {
                 () = ended.notified() => return "the server hung up".into(),
@@ -206,14 +261,16 @@ impl Supervisor {
                 () = self.suspect.notified() => {}
                 () = tokio::time::sleep(PING) => {}
             }
-            let sign = timeout(SILENCE, connect::is_alive(&mut opened.connection));
+            let look = async {
+                match timeout(SILENCE, connect::is_alive(&mut opened.connection)).await {
+                    Ok(Ok(())) => self.is_master(at).await,
+                    Ok(Err(reason)) => Err(reason),
+                    Err(_) => Err(format!("the server was silent for {SILENCE:?}").into()),
+                }
+            };
             tokio::select! {
                 () = ended.notified() => return "the server hung up".into(),
-                sign = sign => match sign {
-                    Ok(Ok(())) => {}
-                    Ok(Err(reason)) => return reason,
-                    Err(_) => return format!("the server was silent for {SILENCE:?}").into(),
-                }
+                found = look => if let Err(reason) = found { return reason },
             }
         }
     }

@@ -1,12 +1,47 @@
 //! The layers that share a Redis with Django's `channels_redis`, byte by byte.
+//!
+//! - [`RedisLayer`] has the layout of `channels_redis.core.RedisChannelLayer`: messages wait in Redis for their receiver,
+//!   general channels are work queues, and a channel at its capacity refuses.
+//! - [`RedisPubSubLayer`] has that of `channels_redis.pubsub.RedisPubSubChannelLayer`: messages are published, and those
+//!   that no process is subscribed to are lost.
+//!
+//! The two do not hear each other: take the one that Django uses. A process of Django and one of this crate that have the
+//! same settings ([`RedisConfig`]) are equal parts of one layer, in both directions.
+//!
+//! # What is different from `channels_redis`
+//!
+//! Nothing that a process of Django could notice, but:
+//!
+//! - A mailbox's memberships are restored and renewed for as long as it is open, so nobody falls out of a group because a
+//!   server was restarted or a day has passed. A mailbox that is dropped leaves its groups.
+//! - A message of a general channel reaches one receiver and never two, if its receivers are of this crate; dropping a
+//!   receive loses nothing. (With `channels_redis`' own receivers a worker that begins to receive delivers again what
+//!   others have in hand.)
+//! - With several hosts, messages that a Django process sends to the wrong one of them arrive: every host is listened on.
+//! - The channels of a process are spread over several keys and emptied at once, so a burst of Django's is not refused.
+//! - With pub/sub the queues are bounded; what finds no room is dropped and counted.
+//! - `flush` looks for keys with `SCAN`, so the server goes on serving. As in `channels_redis` it removes every key that
+//!   begins with the prefix.
+//!
+//! # When something fails
+//!
+//! Verbs wait up to [`timeout`](RedisConfig::timeout) for a server. Then they fail with
+//! [`Unavailable`](crate::ErrorKind::Unavailable) where nothing was done, or with
+//! [`Disconnected`](crate::ErrorKind::Disconnected) or [`Timeout`](crate::ErrorKind::Timeout) where that is not known;
+//! nothing that might have been done is done again. Over several hosts a `group_send` reaches the members of those that are
+//! in reach, and fails all the same. Connections are made again for ever. What happened is told by the layer's
+//! [`events`](super::ChannelLayer::events), whether messages pass right now by [`health`](super::ChannelLayer::health), and
+//! what was dropped, by reason, by `stats`.
 
 mod backoff;
+mod cluster;
 mod config;
 mod connect;
 mod core;
 mod fault;
 mod host;
 mod link;
+mod outage;
 mod pubsub;
 mod pulse;
 mod script;

@@ -1,6 +1,7 @@
 //! What a layer knows of itself: small messages that it sends itself over each server, on the path of every message.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ impl Pulses {
     /// Nothing is known yet.
     pub(super) fn new(topology: &Topology) -> Self {
         let unknown = |place| {
-            let host = Arc::clone(topology.link(place).host());
+            let host = Arc::clone(topology.host(place));
             (place, HostHealth { host, lag: None, fault: None })
         };
         Self(Mutex::new(topology.places().map(unknown).collect()))
@@ -70,7 +71,20 @@ impl Pulses {
         F: Future<Output = Result<()>>,
     {
         let (begun, number) = (Instant::now(), fastrand::i64(..));
-        if let Err(e) = send(message! { "type": "channel_layers.canary", "number": number }).await {
+        let mut sending = pin!(send(message! { "type": "channel_layers.canary", "number": number }));
+        let sent = match timeout(PATIENCE, &mut sending).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                // However long a verb may wait: readiness is told of it now.
+                self.note(
+                    place,
+                    None,
+                    Some(format!("a message to itself could not be sent within {PATIENCE:?}").into()),
+                );
+                sending.await
+            }
+        };
+        if let Err(e) = sent {
             self.note(place, None, Some(e.to_string().into()));
             return Beat::Unsent;
         }

@@ -1,7 +1,6 @@
-//! Scripts that run in Redis: sent by their digest, and as a whole only to a server that does not know them yet.
+//! Scripts that run in Redis: sent by their digest, and as a whole only where a server does not know them yet.
 
-use redis::aio::ConnectionLike;
-use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
+use redis::{Cmd, cmd};
 
 /// A script in Lua.
 #[derive(Debug)]
@@ -15,21 +14,19 @@ impl Script {
         Self { text, inner: redis::Script::new(text) }
     }
 
-    /// Runs it. A server that does not know it has not run it, so it is then loaded and run again.
-    pub(super) async fn run<T: FromRedisValue>(
-        &self,
-        connection: &mut impl ConnectionLike,
-        keys: &[&str],
-        arguments: &[&[u8]],
-    ) -> Result<T, RedisError> {
-        let mut run = cmd("EVALSHA");
-        run.arg(self.inner.get_hash()).arg(keys.len()).arg(keys).arg(arguments);
-        match run.query_async(connection).await {
-            Err(e) if e.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                cmd("SCRIPT").arg("LOAD").arg(self.text).query_async::<()>(connection).await?;
-                run.query_async(connection).await
-            }
-            ran => ran,
-        }
+    /// The command that runs it where it is known.
+    pub(super) fn by_digest(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        run("EVALSHA", self.inner.get_hash(), keys, arguments)
     }
+
+    /// The command that runs it and makes it known.
+    pub(super) fn in_full(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        run("EVAL", self.text, keys, arguments)
+    }
+}
+
+fn run(how: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    let mut run = cmd(how);
+    run.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+    run
 }

@@ -5,15 +5,27 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A running child, killed when dropped. What it prints goes to a file, for the message of a panic.
-pub(crate) struct Process {
+use tempfile::TempDir;
+
+/// A running child, killed when dropped. What it prints is kept.
+pub struct Process {
     child: Child,
     /// Cleans up when the test's process ends without dropping anything: its input closes then.
     watcher: Child,
     output: PathBuf,
+    /// Where that is, unless it is somebody else's folder.
+    _folder: Option<TempDir>,
 }
 
 impl Process {
+    /// Starts it with nothing on its standard input.
+    pub fn start(command: &mut Command) -> Self {
+        let folder = TempDir::with_prefix("channel-layers-").unwrap();
+        let mut process = Self::spawn(command, folder.path());
+        process._folder = Some(folder);
+        process
+    }
+
     /// Starts it. The folder is its own, and goes with it if the test's process is killed.
     pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
         let output = folder.join("log");
@@ -29,20 +41,20 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, watcher, output }
+        Self { child, watcher, output, _folder: None }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it ended by itself.
-    pub(crate) fn ended(&mut self) -> bool {
+    pub fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// What it has printed.
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         fs::read_to_string(&self.output).unwrap_or_default()
     }
 }

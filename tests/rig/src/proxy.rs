@@ -1,6 +1,7 @@
 //! A network that fails on command: TCP between a client and a server, with latency, silence and cuts.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,13 +23,31 @@ pub enum Flow {
     Stall,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Wire {
     requests: Flow,
     replies: Flow,
+    /// Connections through which nothing passes, by the port that the server sees.
+    silent: Arc<[u16]>,
+    /// Connections whose requests alone do not pass.
+    unheard: Arc<[u16]>,
     /// Counts the cuts: a connection lasts as long as this stands still.
     cuts: u64,
     open: bool,
+}
+
+impl Wire {
+    fn requests_of(&self, port: u16) -> Flow {
+        if self.unheard.contains(&port) { Flow::Stall } else { self.both_ways(port, self.requests) }
+    }
+
+    fn replies_of(&self, port: u16) -> Flow {
+        self.both_ways(port, self.replies)
+    }
+
+    fn both_ways(&self, port: u16, flow: Flow) -> Flow {
+        if self.silent.contains(&port) { Flow::Stall } else { flow }
+    }
 }
 
 /// Listens on a free port and passes on what it gets. Everything is switched while it runs, for connections that are
@@ -44,7 +63,9 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let plain = Flow::Delay(Duration::ZERO);
-        let (wire, state) = watch::channel(Wire { requests: plain, replies: plain, cuts: 0, open: true });
+        let (silent, unheard) = Default::default();
+        let wire = Wire { requests: plain, replies: plain, silent, unheard, cuts: 0, open: true };
+        let (wire, state) = watch::channel(wire);
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
@@ -78,7 +99,20 @@ impl Proxy {
 
     /// Sets each direction by itself, and accepts connections.
     pub fn flow(&self, requests: Flow, replies: Flow) {
-        self.wire.send_modify(|wire| *wire = Wire { requests, replies, open: true, cuts: wire.cuts });
+        self.wire.send_modify(|wire| {
+            let (silent, unheard) = Default::default();
+            *wire = Wire { requests, replies, silent, unheard, open: true, cuts: wire.cuts };
+        });
+    }
+
+    /// Stalls these connections alone, which are known by the ports that the server sees.
+    pub fn silence(&self, ports: &[u16]) {
+        self.wire.send_modify(|wire| wire.silent = ports.into());
+    }
+
+    /// Stalls the requests of these connections alone.
+    pub fn unhear(&self, ports: &[u16]) {
+        self.wire.send_modify(|wire| wire.unheard = ports.into());
     }
 
     /// Closes the connections that are open. New ones are accepted.
@@ -108,10 +142,11 @@ async fn connect(client: TcpStream, server: SocketAddr, state: watch::Receiver<W
         let Ok(server) = TcpStream::connect(server).await else { return };
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
+        let port = server.local_addr().unwrap().port();
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        let requests = direction(from_client, to_server, state.clone(), |wire| wire.requests);
-        let replies = direction(from_server, to_client, state.clone(), |wire| wire.replies);
+        let requests = direction(from_client, to_server, state.clone(), move |wire| wire.requests_of(port));
+        let replies = direction(from_server, to_client, state.clone(), move |wire| wire.replies_of(port));
         tokio::join!(requests, replies);
     };
     tokio::select! {
@@ -125,7 +160,7 @@ async fn direction(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut state: watch::Receiver<Wire>,
-    flow: fn(&Wire) -> Flow,
+    flow: impl Fn(&Wire) -> Flow,
 ) {
     let (held, mut due) = mpsc::channel(HELD);
     let reading = async move {

@@ -53,6 +53,21 @@ impl Reply {
         self.list().iter().map(Self::text).collect()
     }
 
+    /// The answer as it travels.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Nil => b"$-1\r\n".to_vec(),
+            Self::Int(number) => format!(":{number}\r\n").into_bytes(),
+            Self::Status(text) => format!("+{text}\r\n").into_bytes(),
+            Self::Error(text) => format!("-{text}\r\n").into_bytes(),
+            Self::Data(data) => [format!("${}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat(),
+            Self::List(replies) => {
+                let head = format!("*{}\r\n", replies.len()).into_bytes();
+                head.into_iter().chain(replies.iter().flat_map(Self::bytes)).collect()
+            }
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }
@@ -74,7 +89,7 @@ where
     read(stream).await
 }
 
-async fn read<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Result<Reply> {
+pub(crate) async fn read<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Result<Reply> {
     let mut line = String::new();
     stream.read_line(&mut line).await?;
     let Some((kind, rest)) = line.trim_end().split_at_checked(1) else {

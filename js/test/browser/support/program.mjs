@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PROGRAM = resolve(process.env.CHANNEL_LAYERS_BIN ?? `${ROOT}target/debug/channel-layers`);
 
 /** A gateway with the chat page. */
@@ -17,11 +17,14 @@ export class Gateway {
   #process;
   #lines;
   #port = 0;
+  #options;
   #test;
 
-  static async start(test) {
+  /** @param options More options of `serve`. */
+  static async start(test, options = []) {
     const gateway = new Gateway();
     gateway.#test = test;
+    gateway.#options = options;
     await gateway.start();
     return gateway;
   }
@@ -36,7 +39,8 @@ export class Gateway {
 
   /** Starts it, again on the port that it had. */
   async start() {
-    this.#process = run(this.#test, PROGRAM, ['serve', '--demo', '--listen', `127.0.0.1:${this.#port}`]);
+    const args = ['serve', '--demo', '--listen', `127.0.0.1:${this.#port}`, ...this.#options];
+    this.#process = run(this.#test, PROGRAM, args);
     this.#lines = this.#process.lines;
     const { value: line } = await this.#lines.next();
     this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1]);
@@ -73,14 +77,15 @@ export async function example(test, name, url) {
   await succeed(run(test, `${dirname(PROGRAM)}/examples/${name}`, [url]));
 }
 
-async function succeed(command) {
+/** Waits for the end of a program, which must be a good one. */
+export async function succeed(command) {
   if ((await command.ended) !== 0) throw new Error(await command.problem());
 }
 
 /** Runs a program until the test ends, unless it ends before. */
-function run(test, program, args) {
-  const env = { ...process.env, NO_COLOR: '1', PATH: `${dirname(PROGRAM)}:${process.env.PATH}` };
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+export function run(test, program, args, { cwd, env: more } = {}) {
+  const env = { ...process.env, NO_COLOR: '1', PATH: `${dirname(PROGRAM)}:${process.env.PATH}`, ...more };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
   let errors = '';
   child.stderr.on('data', (text) => (errors += text));
   const ended = once(child, 'close').then(([code]) => code);

@@ -3,18 +3,19 @@
 //! They tell three things apart: a server that cannot be reached, a reader that is deaf, and a server that has lost the
 //! memberships of this process. The last two are mended here.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Core;
 use super::reader::Source;
 use super::send::Parcel;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::topology::{self, Place};
 use crate::layer::redis::wire::To;
 use crate::layer::{LayerEvent, MailboxOptions};
 use crate::{ChannelName, GroupName, Message, Result};
-use redis::pipe;
+use redis::{Value, cmd};
+use tokio::time::Instant;
 
 /// What the names of the canaries' groups and channels begin with.
 const NAME: &str = "canary";
@@ -24,11 +25,12 @@ const MEMBERSHIP: Duration = Duration::from_secs(60);
 
 /// The canary of one place: a channel, and a group whose only member it is.
 struct Canary {
+    /// Where its group is.
     place: Place,
     channel: ChannelName,
     group: String,
-    /// How often the layer had been emptied here when the membership was last seen to, and one more; 0 before.
-    seen: AtomicU64,
+    /// When the membership was last seen to, and how often the layer had been emptied here by then.
+    seen: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Core {
@@ -45,42 +47,60 @@ impl Core {
         // Only a layer that was closed opens none.
         let Ok(mut mailbox) = self.open_mailbox(NAME, &MailboxOptions::default(), || ()) else { return };
         let channel = mailbox.channel().clone();
-        let canary = Canary { place, channel, group: self.group_key_at(place), seen: AtomicU64::new(0) };
+        let group = self.group_at(place);
+        let canary = Canary {
+            place: self.group_place(&group),
+            channel: channel.clone(),
+            group: self.keys.group(&group),
+            seen: Mutex::default(),
+        };
+        let mail = self.mail_place(&canary);
+        self.canaries.lock().unwrap_or_else(PoisonError::into_inner).push((group, channel));
         loop {
             self.pulses.until_deaf(place, &mut mailbox, |message| self.sing(&canary, message)).await;
-            tracing::warn!(host = %self.topology.link(place).host(), "the layer does not hear itself; connecting again");
-            self.own.demand().reset(place);
+            tracing::warn!(host = %self.topology.host(place), "the layer does not hear itself; connecting again");
+            self.own.demand().reset(mail);
         }
     }
 
     /// Sees to the memberships of this process, and sends one message.
     async fn sing(&self, canary: &Canary, message: Message) -> Result<()> {
-        let emptied = self.flushes.load(Ordering::Acquire) + 1;
+        let (begun, emptied) = (Instant::now(), self.flushes.load(Ordering::Acquire));
         let (key, channel) = (&canary.group, canary.channel.as_str());
-        let mut commands = pipe();
-        commands.zscore(key, channel).zadd(key, channel, self.now().as_secs_f64()).ignore();
-        commands.pexpire(key, i64::try_from(MEMBERSHIP.as_millis()).unwrap_or(i64::MAX)).ignore();
-        let (member,): (Option<f64>,) = self.topology.pipeline(canary.place, &commands).await?;
-        if member.is_none() && canary.seen.load(Ordering::Relaxed) == emptied {
-            self.restore(Some(canary.place)).await?;
-            let host = Arc::clone(self.topology.link(canary.place).host());
+        let (mut look, mut add, mut expire) = (cmd("ZSCORE"), cmd("ZADD"), cmd("PEXPIRE"));
+        look.arg(key).arg(channel);
+        add.arg(key).arg(self.now().as_secs_f64()).arg(channel);
+        expire.arg(key).arg(i64::try_from(MEMBERSHIP.as_millis()).unwrap_or(i64::MAX));
+        let answers = self.topology.batch(&[look, add, expire].map(|command| (canary.place, command))).await?;
+        let host = self.topology.host(canary.place);
+        let member: Option<f64> = topology::read(host, answers.into_iter().next().unwrap_or(Value::Nil))?;
+        let seen = *canary.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // After an outage longer than that the membership has ended by itself.
+        let stood = seen.is_some_and(|(at, by_then)| by_then == emptied && at.elapsed() < MEMBERSHIP);
+        if member.is_none() && stood {
+            self.restore(canary.place).await?;
+            let host = Arc::clone(host);
             tracing::warn!(%host, "Redis has lost its data; the group memberships of this process are restored");
             self.counters.data_lost.add(1);
             self.events.send(LayerEvent::DataLost { host });
         }
-        canary.seen.store(emptied, Ordering::Relaxed);
+        *canary.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((begun, emptied));
         let bytes = self.seal(&message, Some(To::Members(&[channel])))?;
         let key = self.keys.messages(canary.channel.non_local());
-        self.put(canary.place, &[Parcel { key, bytes, capacity: usize::MAX }]).await.map(drop)
+        self.put(self.mail_place(canary), &[Parcel { key, bytes, capacity: usize::MAX }]).await.map(drop)
     }
 
-    /// The key of a group that nobody uses, at a place.
-    fn group_key_at(&self, place: Place) -> String {
+    /// Where a canary's messages go.
+    fn mail_place(&self, canary: &Canary) -> Place {
+        self.topology.beside(canary.place, &self.keys.messages(canary.channel.non_local()))
+    }
+
+    /// A group that nobody uses, on the host of a place.
+    fn group_at(&self, place: Place) -> GroupName {
         loop {
-            let name = format!("{NAME}.{:016x}", fastrand::u64(..));
-            let key = GroupName::new(name.as_str()).map(|group| self.keys.group(&group)).unwrap_or_default();
-            if self.topology.place(&name, &key) == place {
-                return key;
+            let group = GroupName::new(format!("{NAME}.{:016x}", fastrand::u64(..))).expect("it keeps to the rules");
+            if self.group_place(&group).shares_host(place) {
+                return group;
             }
         }
     }

@@ -4,9 +4,10 @@
 //! that becomes wanted there, and need not be told of one that ends.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::layer::redis::topology::Place;
 
@@ -14,7 +15,15 @@ use crate::layer::redis::topology::Place;
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     places: Mutex<HashMap<Place, PlaceDemand>>,
+    /// Set when the readers are to end.
+    closing: AtomicBool,
+    /// How many readers there are.
+    readers: watch::Sender<usize>,
 }
+
+/// A reader that is at work.
+#[derive(Debug)]
+pub(super) struct Reading(Arc<Demand>);
 
 #[derive(Debug, Default)]
 struct PlaceDemand {
@@ -74,6 +83,25 @@ impl Demand {
         [behind, until].concat()
     }
 
+    /// Counts a reader for as long as what this returns lives.
+    pub(super) fn read(self: &Arc<Self>) -> Reading {
+        self.readers.send_modify(|readers| *readers += 1);
+        Reading(Arc::clone(self))
+    }
+
+    /// Whether the readers are to end as soon as they have nothing to give back.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Has every reader end, and waits until they have.
+    pub(super) async fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.lock().values().for_each(|demand| demand.signals.changed.notify_one());
+        // It cannot fail: the sender is here.
+        let _ = self.readers.subscribe().wait_for(|readers| *readers == 0).await;
+    }
+
     /// Tells the reader of a place to look again.
     pub(super) fn tell(&self, place: Place) {
         if let Some(demand) = self.lock().get(&place) {
@@ -101,6 +129,12 @@ impl Demand {
     fn lock(&self) -> MutexGuard<'_, HashMap<Place, PlaceDemand>> {
         // Nothing under the lock panics half-way.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.readers.send_modify(|readers| *readers -= 1);
     }
 }
 

@@ -3,11 +3,11 @@
 //! What must stay true: a membership that this process notes is one that Redis was told of, and for as long as the
 //! mailbox lives Redis is told again, after each reconnect and well before it would end.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Pipeline, pipe};
+use redis::{Cmd, cmd};
+use tokio::sync::Notify;
 
 use super::Core;
 use crate::layer::redis::backoff::Backoff;
@@ -28,15 +28,15 @@ const MOST_LEAVING: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     memberships: Mutex<Vec<(GroupName, ChannelName)>>,
-    added: tokio::sync::Notify,
+    added: Notify,
+    /// Held by whoever ends them in Redis.
+    ending: tokio::sync::Mutex<()>,
 }
 
 impl Core {
     pub(super) async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
-        let key = self.keys.group(group);
-        let place = self.topology.place(group.as_str(), &key);
-        self.topology.pipeline::<()>(place, &self.adding(&[(key, channel.clone())])).await?;
+        self.topology.batch(&self.adding(group, channel)).await?;
         if self.local.is_mailbox(channel) {
             self.local.group_add(group, channel)?;
         }
@@ -46,37 +46,42 @@ impl Core {
     pub(super) async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
         self.local.group_discard(group, channel)?;
-        let key = self.keys.group(group);
-        let place = self.topology.place(group.as_str(), &key);
-        self.topology.pipeline(place, &removing([(key, channel)])).await
+        self.topology.batch(&[self.removing(group, channel)]).await.map(drop)
     }
 
-    /// Writes the memberships of this process's mailboxes again: at one place, or at all.
-    pub(super) async fn restore(&self, at: Option<Place>) -> Result<()> {
-        let mut by_place: BTreeMap<Place, Vec<(String, ChannelName)>> = BTreeMap::new();
+    /// Writes the memberships of this process's mailboxes on the host of a place again.
+    pub(super) async fn restore(&self, at: Place) -> Result<()> {
+        let mut commands = Vec::new();
         for (group, members) in self.local.memberships() {
-            let key = self.keys.group(&group);
-            let place = self.topology.place(group.as_str(), &key);
-            if at.is_none_or(|at| at == place) {
-                by_place.entry(place).or_default().extend(members.into_iter().map(|member| (key.clone(), member)));
+            let place = self.group_place(&group);
+            if at.shares_host(place) {
+                commands.extend(members.iter().flat_map(|member| self.adding(&group, member)));
             }
         }
-        for (place, memberships) in by_place {
-            for chunk in memberships.chunks(CHUNK) {
-                self.topology.pipeline::<()>(place, &self.adding(chunk)).await?;
-            }
+        for chunk in commands.chunks(2 * CHUNK) {
+            self.topology.batch(chunk).await?;
         }
         Ok(())
     }
 
-    fn adding(&self, memberships: &[(String, ChannelName)]) -> Pipeline {
-        let (now, expiry) = (self.now().as_secs_f64(), self.local.settings().group_expiry.as_millis());
-        let mut commands = pipe();
-        for (key, channel) in memberships {
-            commands.zadd(key, channel.as_str(), now).ignore();
-            commands.pexpire(key, i64::try_from(expiry).unwrap_or(i64::MAX)).ignore();
-        }
-        commands
+    pub(super) fn group_place(&self, group: &GroupName) -> Place {
+        self.topology.place(group.as_str(), &self.keys.group(group))
+    }
+
+    fn adding(&self, group: &GroupName, channel: &ChannelName) -> [(Place, Cmd); 2] {
+        let (key, place) = (self.keys.group(group), self.group_place(group));
+        let expiry = i64::try_from(self.local.settings().group_expiry.as_millis()).unwrap_or(i64::MAX);
+        let mut add = cmd("ZADD");
+        add.arg(&key).arg(self.now().as_secs_f64()).arg(channel.as_str());
+        let mut expire = cmd("PEXPIRE");
+        expire.arg(&key).arg(expiry);
+        [(place, add), (place, expire)]
+    }
+
+    fn removing(&self, group: &GroupName, channel: &ChannelName) -> (Place, Cmd) {
+        let mut remove = cmd("ZREM");
+        remove.arg(self.keys.group(group)).arg(channel.as_str());
+        (self.group_place(group), remove)
     }
 
     /// Ends the memberships of a mailbox that was dropped, in the background.
@@ -102,6 +107,7 @@ impl Core {
 
     /// Ends what is to end by now. What could not be stays noted.
     pub(super) async fn end_left(&self) -> Result<()> {
+        let _ending = self.leaving.ending.lock().await;
         loop {
             let chunk: Vec<_> = {
                 let memberships = self.leaving.memberships.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,36 +116,23 @@ impl Core {
             if chunk.is_empty() {
                 return Ok(());
             }
-            let mut by_place: BTreeMap<Place, Vec<(String, &ChannelName)>> = BTreeMap::new();
-            for (group, channel) in &chunk {
-                let key = self.keys.group(group);
-                by_place.entry(self.topology.place(group.as_str(), &key)).or_default().push((key, channel));
-            }
-            for (place, memberships) in by_place {
-                self.topology.pipeline::<()>(place, &removing(memberships)).await?;
-            }
+            let commands = chunk.iter().map(|(group, channel)| self.removing(group, channel));
+            self.topology.batch(&commands.collect::<Vec<_>>()).await?;
             self.leaving.memberships.lock().unwrap_or_else(PoisonError::into_inner).drain(..chunk.len());
         }
     }
 
-    /// Renews the memberships of this process, well before they end.
-    pub(super) async fn run_renewal(self: Arc<Self>) {
+    /// Renews the memberships of this process on the host of a place, well before they end. Each host is seen to by
+    /// itself, since one that is out of reach must not hold up the others.
+    pub(super) async fn run_renewal(self: Arc<Self>, place: Place) {
         let period = (self.local.settings().group_expiry / 2).clamp(RENEW_PAUSE, RENEW_AT_LEAST);
         loop {
             tokio::time::sleep(period).await;
             let mut backoff = Backoff::default();
-            while let Err(e) = self.restore(None).await {
+            while let Err(e) = self.restore(place).await {
                 tracing::warn!(error = %e, "group memberships were not renewed; trying again");
                 backoff.wait().await;
             }
         }
     }
-}
-
-fn removing<'a>(memberships: impl IntoIterator<Item = (String, &'a ChannelName)>) -> Pipeline {
-    let mut commands = pipe();
-    for (key, channel) in memberships {
-        commands.zrem(key, channel.as_str()).ignore();
-    }
-    commands
 }

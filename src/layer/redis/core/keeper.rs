@@ -2,33 +2,38 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::Core;
-use crate::layer::LayerEvent;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::link::State;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::outage::Outage;
+use crate::layer::redis::topology::{Member, Place};
 
 impl Core {
-    /// Follows one server's connection.
+    /// Follows the connection to one host. That of a cluster counts as made anew when one of its masters may have lost
+    /// something.
     pub(super) async fn run_keeper(self: Arc<Self>, place: Place) {
-        let (host, mut state) = (self.topology.link(place).host().clone(), self.topology.link(place).watch());
-        let mut down = None;
+        match self.topology.member(place) {
+            Member::Alone { link, .. } => self.follow(place, link.watch()).await,
+            Member::Cluster(cluster) => self.follow(place, cluster.condition()).await,
+        }
+    }
+
+    async fn follow<C: Clone>(&self, place: Place, mut state: watch::Receiver<State<C>>) {
+        let outage = Outage::new(self.topology.host(place), &self.events);
         loop {
             let now = state.borrow_and_update().clone();
             match now {
-                State::Up(_, 1) => {}
-                State::Up(..) => {
-                    self.counters.reconnects.add(1);
-                    self.restore_at(place).await;
-                    let after = down.take().map(|since: tokio::time::Instant| since.elapsed()).unwrap_or_default();
-                    tracing::info!(%host, ?after, "Redis is in reach again, and group memberships are restored");
-                    self.events.send(LayerEvent::Reconnected { host: host.clone(), after });
+                State::Up(_, made) => {
+                    if made > 1 {
+                        self.counters.reconnects.add(1);
+                        self.restore_at(place).await;
+                    }
+                    outage.ends(made);
                 }
-                State::Down(Some(refusal)) if down.is_none() => {
-                    down = Some(tokio::time::Instant::now());
-                    self.events.send(LayerEvent::Disconnected { host: host.clone(), reason: refusal.reason });
-                }
-                State::Down(_) => {}
+                State::Down(Some(refusal)) => outage.begins(&refusal.reason),
+                State::Down(None) => {}
             }
             if state.changed().await.is_err() {
                 return;
@@ -38,7 +43,7 @@ impl Core {
 
     async fn restore_at(&self, place: Place) {
         let mut backoff = Backoff::default();
-        while let Err(e) = self.restore(Some(place)).await {
+        while let Err(e) = self.restore(place).await {
             tracing::debug!(error = %e, "group memberships could not be restored; trying again");
             backoff.wait().await;
         }

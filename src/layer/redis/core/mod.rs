@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
+use super::connect;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::topology::Topology;
@@ -67,6 +68,8 @@ struct Core {
     counters: Counters,
     events: EventSender,
     pulses: Pulses,
+    /// The groups that they are in.
+    canaries: Mutex<Vec<(GroupName, ChannelName)>>,
     /// Set once canaries are sent.
     watched: OnceLock<()>,
     /// How often this process has emptied the layer.
@@ -116,6 +119,8 @@ impl RedisLayer {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.end();
+        // Mailboxes that were dropped a moment ago leave their groups all the same.
+        self.0.runtime.spawn(Arc::clone(&self.0).say_goodbye());
     }
 }
 
@@ -127,28 +132,29 @@ impl Core {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
+        let topology = Topology::new(&config, connect::LAYER, &runtime)?;
         let core = Arc::new(Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
             codec: Codec::new(&config, Layout::Core)?,
             clock: ScoreClock::new(),
             pulses: Pulses::new(&topology),
+            own: Arc::new(Own::new(topology.has_cluster())),
             topology,
-            own: Arc::new(Own::new()),
             work: Arc::default(),
             leaving: Leaving::default(),
             counters: Counters::default(),
             events: EventSender::new(),
+            canaries: Mutex::default(),
             watched: OnceLock::new(),
             flushes: AtomicU64::new(0),
             runtime,
             tasks: Mutex::default(),
         });
         core.spawn(Arc::clone(&core).run_leaving());
-        core.spawn(Arc::clone(&core).run_renewal());
         for place in core.topology.places() {
             core.spawn(Arc::clone(&core).run_keeper(place));
+            core.spawn(Arc::clone(&core).run_renewal(place));
         }
         Ok(core)
     }
@@ -165,7 +171,7 @@ impl Core {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
-    async fn close(&self) -> Result<()> {
+    async fn close(self: &Arc<Self>) -> Result<()> {
         if self.local.check_open().is_err() {
             return Ok(());
         }
@@ -173,10 +179,25 @@ impl Core {
             members.iter().for_each(|member| self.leave(member, vec![group.clone()]));
         }
         self.local.close();
+        self.work.close();
+        // Readers that cannot reach their server have nothing in hand.
+        let _ = tokio::time::timeout(FAREWELL, self.work.end()).await;
         self.end();
-        let farewell = tokio::time::timeout(FAREWELL, self.end_left()).await;
+        Arc::clone(self).say_goodbye().await;
         self.events.close();
-        farewell.unwrap_or(Ok(()))
+        Ok(())
+    }
+
+    /// Tells the servers what this process leaves behind, and ends the connections.
+    async fn say_goodbye(self: Arc<Self>) {
+        for (group, channel) in self.canaries.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.leave(&channel, vec![group]);
+        }
+        let farewell = async { tokio::join!(self.end_left(), self.return_all()).0 };
+        if !matches!(tokio::time::timeout(FAREWELL, farewell).await, Ok(Ok(()))) {
+            tracing::debug!("Redis was not told that the layer ends; memberships end with their time");
+        }
+        self.topology.end();
     }
 
     async fn flush(&self) -> Result<()> {

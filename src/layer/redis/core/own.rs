@@ -2,15 +2,18 @@
 //!
 //! What arrives goes to the queues of this process at once, so a key is never full because one receiver is slow, and
 //! nothing is lost when a receive is dropped. Mailboxes are spread over several keys, since `channels_redis` refuses to
-//! send to all channels of a key together once its capacity of messages waits there.
+//! send to all channels of a key together once its capacity of messages waits there. On a cluster all of these keys are
+//! in one slot, since one pop takes from one slot; each process has another, so all masters have work.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Core;
 use super::demand::{Demand, Wanted};
 use super::reader::{Popped, Reader, Source};
 use crate::layer::redis::topology::Place;
+use crate::layer::redis::wire::slot;
 use crate::layer::{Mailbox, MailboxOptions};
 use crate::{ChannelName, Error, ErrorKind, Message, Result};
 
@@ -20,22 +23,52 @@ const LANES: usize = 16;
 /// The most messages that one pop takes: what may wait under a key by default.
 const BATCH: usize = 100;
 
+/// For how many name prefixes lanes are kept. Those of any other are looked for at each mailbox, which takes a fraction
+/// of a millisecond.
+const PREFIXES: usize = 256;
+
 /// The keys of this process.
 #[derive(Debug)]
 pub(super) struct Own {
     demand: Arc<Demand>,
     lanes: Vec<String>,
     next: AtomicUsize,
+    /// The slot of all keys, where there is a cluster.
+    slot: Option<u16>,
+    /// The lanes in that slot, by what stands before them in a key.
+    slotted: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl Own {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clustered: bool) -> Self {
         let lanes = (0..LANES).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
-        Self { demand: Arc::default(), lanes, next: AtomicUsize::new(0) }
+        let slot = clustered.then(|| fastrand::u16(..slot::SLOTS));
+        Self { demand: Arc::default(), lanes, next: AtomicUsize::new(0), slot, slotted: Mutex::default() }
     }
 
-    fn lane(&self) -> &str {
-        &self.lanes[self.next.fetch_add(1, Ordering::Relaxed) % LANES]
+    /// The next lane for a key that begins like this.
+    fn lane(&self, before: impl FnOnce() -> String) -> String {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % LANES;
+        let slotted = self.slot.and_then(|slot| self.slotted(slot, before(), at));
+        // A tag in the layer's prefix decides the slot, of any lane.
+        slotted.unwrap_or_else(|| self.lanes[at].clone())
+    }
+
+    fn slotted(&self, slot: u16, before: String, at: usize) -> Option<String> {
+        let search = |count| slot::digits(&before, "!", count, &mut fastrand::Rng::new(), |found| found == slot);
+        // Nothing under the lock panics half-way.
+        let mut slotted = self.slotted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lanes) = slotted.get(&before) {
+            return lanes.get(at).or(lanes.first()).cloned();
+        }
+        if slotted.len() >= PREFIXES {
+            drop(slotted);
+            return search(1).pop();
+        }
+        let lanes = search(LANES);
+        let lane = lanes.get(at).or(lanes.first()).cloned();
+        slotted.insert(before, lanes);
+        lane
     }
 }
 
@@ -70,7 +103,8 @@ impl Core {
         options: &MailboxOptions,
         ended: impl FnOnce() + Send + Sync + 'static,
     ) -> Result<Mailbox> {
-        let channel = self.local.open(prefix, Some(self.own.lane()), options)?;
+        let before = || self.keys.messages(&[prefix, ".", self.local.mailbox_stem()].concat());
+        let channel = self.local.open(prefix, Some(&self.own.lane(before)), options)?;
         let wanted = self.want_own(&channel.inbox.name);
         let (core, owned) = (Arc::clone(self), Arc::clone(&channel));
         Ok(Mailbox::new(channel, move || {

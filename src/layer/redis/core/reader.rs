@@ -2,24 +2,25 @@
 //!
 //! What must stay true: a pop that was sent is never cancelled, since the server would hand a message to nobody; to look
 //! at other keys it is unblocked on the server, over the connection for commands. A connection that is given up is killed
-//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, on
-//! the same connection, so that nothing overtakes it.
+//! on the server before the next one pops. What is popped and not wanted any more is given back before the next pop, so
+//! that nothing overtakes it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
-use redis::{RedisError, cmd, pipe};
+use futures_util::FutureExt;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Core;
 use super::demand::{Demand, Signals};
 use crate::layer::redis::backoff::Backoff;
-use crate::layer::redis::connect::{self, Refusal, Version};
+use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
 use crate::layer::redis::link;
-use crate::layer::redis::topology::Place;
+use crate::layer::redis::topology::{Place, Route};
 
 /// How long a pop waits on the server. A longer time saves a command now and then, and takes longer to find a
 /// connection that leads nowhere.
@@ -31,8 +32,8 @@ const GRACE: Duration = Duration::from_secs(4);
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How long the server may take to kill a connection that was given up.
-const BURIAL: Duration = Duration::from_secs(1);
+/// How often keys are looked at whose slot is on its way to another node, so that no pop can wait for all of them.
+const SEARCH: Duration = Duration::from_millis(50);
 
 /// The first version with `BZMPOP`.
 const BATCHES: Version = Version(7, 0);
@@ -76,8 +77,10 @@ pub(super) struct Reader<S> {
 
 /// Why a connection is not used any more.
 enum End {
-    /// Nobody needs the reader.
+    /// Nobody needs the reader any more.
     Idle,
+    /// The place is on another server.
+    Moved,
     Lost(Arc<str>),
 }
 
@@ -91,38 +94,64 @@ impl From<RedisError> for End {
 struct Pop {
     connection: MultiplexedConnection,
     batches: bool,
-    id: i64,
+    id: Id,
+    route: Route,
     ended: Arc<Notify>,
+    /// Whether a key that holds something else was told of.
+    warned: bool,
 }
 
 impl<S: Source> Reader<S> {
     pub(super) async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let _reading = self.source.demand().read();
+        let (mut backoff, mut given_up) = (Backoff::default(), None);
         loop {
-            match self.connect().await {
+            match self.connect(given_up.as_ref()).await {
                 Ok(mut pop) => {
-                    backoff = Backoff::default();
-                    match self.serve(&mut pop).await {
+                    if given_up.is_some() {
+                        self.core.counters.reconnects.add(1);
+                    }
+                    let begun = Instant::now();
+                    let end = self.serve(&mut pop).await;
+                    backoff.lasted(begun.elapsed());
+                    let Pop { id, route, .. } = pop;
+                    let host = route.link.host();
+                    match end {
                         End::Idle => return,
+                        // It has answered, so it holds no pop.
+                        End::Moved => tracing::debug!(%host, "what is received is on another server now"),
                         End::Lost(reason) => {
-                            let host = self.core.topology.link(self.place).host().clone();
-                            tracing::warn!(%host, %reason, "a connection that receives from Redis has ended; connecting again");
+                            tell(host, &reason, backoff.is_first());
+                            if let Some(commands) = commands(&id, &route) {
+                                // Where it cannot be killed now, the next connection does it before it pops.
+                                let _ = commands.bury(Some(&id)).await;
+                            }
+                            given_up = Some(id);
                         }
                     }
-                    self.bury(pop.id).await;
                 }
                 Err(refusal) => tracing::debug!(reason = %refusal.reason, "no connection to receive on"),
             }
-            self.core.counters.reconnects.add(1);
             backoff.wait().await;
         }
     }
 
-    async fn connect(&self) -> Result<Pop, Refusal> {
-        let info = self.core.topology.address(self.place).await?;
+    /// Connects, and kills what was given up before: from here, because the way there may have been shut until now.
+    async fn connect(&self, given_up: Option<&Id>) -> Result<Pop, Refusal> {
+        let route = self.core.topology.route(self.place).await?;
         let ended = Arc::new(Notify::new());
-        let opened = connect::open(&info, None, link::on_end(&ended, None)).await?;
-        Ok(Pop { connection: opened.connection, batches: opened.version >= BATCHES, id: opened.id, ended })
+        let opened = connect::open(&route.server, None, link::on_end(&ended, None)).await?;
+        opened.bury(given_up).await?;
+        // Whoever called it deaf meant the one before.
+        let _ = self.signals.deaf.notified().now_or_never();
+        Ok(Pop {
+            connection: opened.connection,
+            batches: opened.version >= BATCHES,
+            id: opened.id,
+            route,
+            ended,
+            warned: false,
+        })
     }
 
     /// Pops until the connection ends.
@@ -135,7 +164,14 @@ impl<S: Source> Reader<S> {
     }
 
     async fn round(&mut self, pop: &mut Pop) -> Result<(), End> {
-        self.give_back(&mut pop.connection).await?;
+        // After a failover the old server pops on for whoever asks it.
+        if pop.route.link.now().is_some_and(|opened| opened.id.is_apart(&pop.id)) {
+            return Err(End::Lost("messages go to another server".into()));
+        }
+        self.give_back().await;
+        if self.source.demand().is_closing() {
+            return Err(End::Idle);
+        }
         let keys = self.source.demand().keys(self.place, &self.last);
         if keys.is_empty() {
             return self.idle(pop).await;
@@ -154,9 +190,11 @@ impl<S: Source> Reader<S> {
         for key in keys {
             commands.cmd("ZPOPMIN").arg(&**key).arg(S::BATCH);
         }
-        let swept = timeout(GRACE, commands.query_async::<Vec<Vec<(Vec<u8>, f64)>>>(&mut pop.connection)).await;
+        let swept = timeout(GRACE, pop.connection.req_packed_commands(&commands, 0, keys.len())).await;
         let swept = swept.map_err(|_| End::Lost(format!("no answer within {GRACE:?}").into()))??;
-        for (key, messages) in keys.iter().zip(swept).filter(|(_, messages)| !messages.is_empty()) {
+        for (key, answer) in keys.iter().zip(swept) {
+            // A key that is on its way to another node is refused alone, and looked for by the next pop.
+            let Ok(messages) = from_redis_value::<Vec<(Vec<u8>, f64)>>(answer) else { continue };
             self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect());
         }
         Ok(())
@@ -165,6 +203,7 @@ impl<S: Source> Reader<S> {
     /// Waits until something is wanted.
     async fn idle(&self, pop: &Pop) -> Result<(), End> {
         tokio::select! {
+            biased;
             () = self.signals.changed.notified() => Ok(()),
             () = pop.ended.notified() => Err(End::Lost("the server hung up".into())),
             () = sleep(IDLE) => if self.source.demand().retire(self.place) { Err(End::Idle) } else { Ok(()) },
@@ -175,12 +214,20 @@ impl<S: Source> Reader<S> {
     async fn pop(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<Option<(String, Vec<Popped>)>, End> {
         let mut connection = pop.connection.clone();
         let mut popping = std::pin::pin!(take(&mut connection, pop.batches, S::BATCH, keys));
-        let deadline = Instant::now() + BLOCK + GRACE;
+        let (deadline, mut leaving) = (Instant::now() + BLOCK + GRACE, false);
         loop {
             tokio::select! {
                 biased;
-                popped = &mut popping => return Ok(popped?),
-                () = self.signals.changed.notified() => self.unblock(pop.id),
+                popped = &mut popping => return match popped {
+                    Ok(None) if leaving => Err(End::Moved),
+                    Ok(popped) => Ok(popped),
+                    Err(fault) => self.refused(pop, keys, fault).await,
+                },
+                () = self.core.topology.left(self.place, &pop.route), if !leaving => {
+                    leaving = true;
+                    self.unblock(pop);
+                }
+                () = self.signals.changed.notified() => self.unblock(pop),
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -188,45 +235,97 @@ impl<S: Source> Reader<S> {
         }
     }
 
+    /// Finds out what an error means that a pop was answered with.
+    async fn refused(
+        &self,
+        pop: &mut Pop,
+        keys: &[Arc<str>],
+        fault: RedisError,
+    ) -> Result<Option<(String, Vec<Popped>)>, End> {
+        if self.core.topology.learn(self.place, &pop.route, &fault) {
+            return Err(End::Moved);
+        }
+        if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
+            self.search(keys).await;
+            return Ok(None);
+        }
+        // One key stops a pop of all of them.
+        if fault.code() == Some("WRONGTYPE") {
+            if !pop.warned {
+                let host = pop.route.link.host();
+                tracing::warn!(%host, "something that is no channel stands under the key of one: nothing is received there until it is gone");
+            }
+            pop.warned = true;
+            self.search(keys).await;
+            return Ok(None);
+        }
+        Err(fault.into())
+    }
+
+    /// Takes what is there under each key alone, wherever that is, while one of them stops a pop of all: its slot is on
+    /// its way to another node, or it holds something else.
+    async fn search(&self, keys: &[Arc<str>]) {
+        for key in keys {
+            let mut pop = cmd("ZPOPMIN");
+            pop.arg(&**key).arg(S::BATCH);
+            match self.core.topology.query::<Vec<(Vec<u8>, f64)>>(self.place, &pop).await {
+                Ok(messages) => {
+                    self.source.take(&self.core, self.place, key, messages.into_iter().map(Popped::from).collect())
+                }
+                Err(e) => tracing::debug!(%key, error = %e, "a key was not looked at"),
+            }
+        }
+        let _ = timeout(SEARCH, self.signals.changed.notified()).await;
+    }
+
     /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, id: i64) {
-        let (core, place) = (Arc::clone(&self.core), self.place);
+    fn unblock(&self, pop: &Pop) {
+        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.id, &pop.route)) else { return };
         self.core.runtime.spawn(async move {
-            let mut unblock = cmd("CLIENT");
-            unblock.arg("UNBLOCK").arg(id);
-            if let Err(e) = core.topology.query::<()>(place, &unblock).await {
+            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
                 tracing::debug!(error = %e, "a waiting pop could not be unblocked");
             }
         });
     }
 
-    async fn give_back(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
+    async fn give_back(&self) {
         let returned = self.source.returned(self.place);
-        if returned.is_empty() {
-            return Ok(());
+        if !returned.is_empty() {
+            self.core.give_back(self.place, &returned).await;
         }
-        let mut commands = pipe();
-        for (key, popped) in &returned {
-            commands.cmd("ZADD").arg(&**key).arg(popped.score).arg(&popped.member[..]).ignore();
-            commands.cmd("PEXPIRE").arg(&**key).arg(self.core.expiry_millis()).ignore();
-        }
-        match commands.query_async::<()>(connection).await {
-            Ok(()) => self.core.counters.given_back.add(returned.len()),
+    }
+}
+
+impl Core {
+    /// Gives messages back under their keys at a place.
+    pub(super) async fn give_back(&self, place: Place, returned: &[(Arc<str>, Popped)]) {
+        let commands = returned.iter().flat_map(|(key, popped)| {
+            let (mut add, mut expire) = (cmd("ZADD"), cmd("PEXPIRE"));
+            add.arg(&**key).arg(popped.score).arg(&popped.member[..]);
+            expire.arg(&**key).arg(self.expiry_millis());
+            [(place, add), (place, expire)]
+        });
+        match self.topology.batch(&commands.collect::<Vec<(Place, Cmd)>>()).await {
+            Ok(_) => self.counters.given_back.add(returned.len()),
             // They may be back, and giving them back again might deliver them twice.
             Err(e) => {
-                self.core.counters.lost.add(returned.len());
-                return Err(e.into());
+                self.counters.lost.add(returned.len());
+                tracing::warn!(error = %e, "messages were not given back for certain");
             }
         }
-        Ok(())
     }
+}
 
-    /// Makes sure that the server does not go on popping for a connection that was given up.
-    async fn bury(&self, id: i64) {
-        let mut kill = cmd("CLIENT");
-        kill.arg("KILL").arg("ID").arg(id);
-        // The server may be out of reach, or know already.
-        let _ = timeout(BURIAL, self.core.topology.query::<()>(self.place, &kill)).await;
+/// What commands go through, if that leads to the server that knows this number.
+fn commands(id: &Id, route: &Route) -> Option<Opened> {
+    route.link.now().filter(|opened| opened.id.is_beside(id))
+}
+
+/// Logs that a connection was lost; the first of an outage loudly.
+fn tell(host: &str, reason: &str, first: bool) {
+    match first {
+        true => tracing::warn!(%host, reason, "a connection that receives from Redis has ended; connecting again"),
+        false => tracing::debug!(%host, reason, "a connection that receives from Redis has ended again"),
     }
 }
 

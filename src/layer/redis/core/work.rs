@@ -25,10 +25,17 @@ pub(super) struct Work {
 #[derive(Debug, Default)]
 struct State {
     /// The receivers of each key, in the order in which they began to wait.
-    waiting: HashMap<Arc<str>, VecDeque<oneshot::Sender<Job>>>,
+    waiting: HashMap<Arc<str>, VecDeque<Waiting>>,
     /// What goes back, by place.
     returned: HashMap<Place, Vec<(Arc<str>, Popped)>>,
     closed: bool,
+}
+
+/// A receiver that was handed nothing yet: as long as there is one its key is popped, and no longer.
+#[derive(Debug)]
+struct Waiting {
+    receiver: oneshot::Sender<Job>,
+    _wanted: Wanted,
 }
 
 /// A message for a receiver, and how to give it back.
@@ -44,7 +51,6 @@ struct Ticket<'a> {
     core: &'a Core,
     key: Arc<str>,
     job: oneshot::Receiver<Job>,
-    _wanted: Wanted,
 }
 
 impl Work {
@@ -57,8 +63,8 @@ impl Work {
     fn hand_over(&self, key: &str, mut job: Job) -> Option<Job> {
         let mut state = self.lock();
         let Some(waiting) = state.waiting.get_mut(key) else { return Some(job) };
-        while let Some(receiver) = waiting.pop_front() {
-            match receiver.send(job) {
+        while let Some(next) = waiting.pop_front() {
+            match next.receiver.send(job) {
                 Ok(()) => return None,
                 Err(back) => job = back,
             }
@@ -76,6 +82,11 @@ impl Work {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
+    }
+
+    /// Waits until nothing is popped any more, and what was popped for nobody is back.
+    pub(super) async fn end(&self) {
+        self.demand.close().await;
     }
 }
 
@@ -109,20 +120,27 @@ impl Core {
         job.map(|job| job.message).map_err(|_| closed())
     }
 
+    /// Gives back what no reader gives back any more.
+    pub(super) async fn return_all(&self) {
+        let returned = std::mem::take(&mut self.work.lock().returned);
+        for (place, returned) in returned {
+            self.give_back(place, &returned).await;
+        }
+    }
+
     fn wait_for_work(self: &Arc<Self>, name: &ChannelName) -> Option<Ticket<'_>> {
         let key: Arc<str> = self.keys.messages(name.non_local()).into();
-        let (sender, job) = oneshot::channel();
+        let (receiver, job) = oneshot::channel();
         let mut state = self.work.lock();
         if state.closed {
             return None;
         }
-        state.waiting.entry(Arc::clone(&key)).or_default().push_back(sender);
-        drop(state);
         let wanted = self.work.demand.want(&key, self.topology.places_of(&key), |place, signals| {
             let (core, source) = (Arc::clone(self), Arc::clone(&self.work));
             self.spawn(Reader { core, source, place, signals, last: String::new() }.run());
         });
-        Some(Ticket { core: self, key, job, _wanted: wanted })
+        state.waiting.entry(Arc::clone(&key)).or_default().push_back(Waiting { receiver, _wanted: wanted });
+        Some(Ticket { core: self, key, job })
     }
 }
 
@@ -134,7 +152,7 @@ impl Drop for Ticket<'_> {
         }
         let mut state = self.core.work.lock();
         if let Some(waiting) = state.waiting.get_mut(&self.key) {
-            waiting.retain(|receiver| !receiver.is_closed());
+            waiting.retain(|waiting| !waiting.receiver.is_closed());
             if waiting.is_empty() {
                 state.waiting.remove(&self.key);
             }

@@ -9,6 +9,7 @@ use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
 use super::super::Secret;
+use super::super::connect::Server;
 
 /// After how much silence a connection's peer is probed, and how often: a dead one is noticed after 25 seconds even
 /// where nothing is sent.
@@ -35,6 +36,8 @@ pub(in crate::layer::redis) enum Target {
         /// How to get into the address that a sentinel tells.
         master: Access,
     },
+    /// One node of a Redis Cluster.
+    Node(Server),
     /// A Redis Cluster, of which the seeds are some of the nodes.
     Cluster {
         seeds: Vec<ConnectionInfo>,

@@ -35,6 +35,7 @@ fn whole(host: &Host) -> String {
             format!("{} says {master_name} is {}", all_shown(&sentinels), shown(&master.at("told", 1)))
         }
         Target::Cluster { seeds, node } => format!("{} says {}", all_shown(&seeds), shown(&node.at("told", 1))),
+        Target::Node(node) => shown(&node.info),
     }
 }
 
@@ -176,6 +177,7 @@ fn every_connection_notices_a_dead_peer_and_speaks_resp3() {
             Target::Server(info) => vec![info],
             Target::Sentinel { sentinels, master, .. } => [sentinels, vec![master.at("told", 1)]].concat(),
             Target::Cluster { seeds, node } => [seeds, vec![node.at("told", 1)]].concat(),
+            Target::Node(node) => vec![node.info],
         };
         for info in infos {
             assert!(info.tcp_settings().nodelay());

@@ -1,12 +1,9 @@
 //! The layer's own messages: over each host one published to itself, every few seconds. A host over which none comes
 //! back is listened on anew.
 
-use redis::cmd;
-
 use super::PubSub;
 use crate::layer::MailboxOptions;
 use crate::layer::mailbox::Mailbox;
-use crate::layer::redis::link::Link;
 use crate::layer::redis::topology::Place;
 use crate::{Message, Result};
 
@@ -15,11 +12,11 @@ const NAME: &str = "canary";
 
 impl PubSub {
     /// Sends canaries over a place, and has it listened on anew where they do not come.
-    pub(super) async fn run_canary(&self, place: Place, listener: &Link) {
+    pub(super) async fn run_canary(&self, place: Place, reset: impl Fn(&str)) {
         // Only a layer that was closed opens none.
         let Ok(channel) = self.local.open(NAME, None, &MailboxOptions::default()) else { return };
         let topic = channel.inbox.name.clone();
-        let subscription = self.topics[&place].want(topic.as_str());
+        let subscription = self.topics_of(place).want(topic.as_str());
         let mut mailbox = Mailbox::new(channel, || ());
         loop {
             let sing = |message| async {
@@ -27,13 +24,13 @@ impl PubSub {
                 self.sing(place, topic.as_str(), message).await
             };
             self.pulses.until_deaf(place, &mut mailbox, sing).await;
-            tracing::warn!(host = %listener.host(), "the layer does not hear itself; connecting again");
-            listener.reset();
+            tracing::warn!(host = %self.topology.host(place), "the layer does not hear itself; connecting again");
+            reset(topic.as_str());
         }
     }
 
     async fn sing(&self, place: Place, topic: &str, message: Message) -> Result<()> {
         let payload = self.codec.encode(&message, None, super::now())?;
-        self.topology.query(place, cmd("PUBLISH").arg(topic).arg(payload)).await
+        self.topology.query(self.topology.beside(place, topic), &self.publication(place, topic, payload)).await
     }
 }

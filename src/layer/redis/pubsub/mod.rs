@@ -6,22 +6,26 @@
 
 mod canary;
 mod kept;
+mod shards;
 mod topics;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::{PushInfo, PushKind, Value, cmd};
+use redis::{Cmd, PushInfo, PushKind, Value, cmd};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
-use super::link::State;
+use super::connect;
+use super::link::{Link, Listener, State};
+use super::outage::Outage;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
-use super::topology::{Place, Topology};
+use super::topology::{Member, Place, Topology};
 use super::wire::codec::{Codec, Layout};
 use super::wire::keys::Keys;
 use crate::layer::events::EventSender;
@@ -29,7 +33,7 @@ use crate::layer::local::Registry;
 use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 use kept::Kept;
-use topics::{Subscription, Topics};
+use topics::{Source, Subscription, Topics};
 
 /// The layer that shares its messages with `channels_redis.pubsub.RedisPubSubChannelLayer` of Django.
 ///
@@ -50,6 +54,8 @@ struct PubSub {
     codec: Codec,
     topology: Topology,
     topics: HashMap<Place, Arc<Topics>>,
+    /// The links that the server sends over what was published.
+    listeners: HashMap<Place, Link>,
     /// The subscriptions of groups that have members here. Its lock is held while either changes.
     groups: Mutex<HashMap<GroupName, Subscription>>,
     kept: Kept,
@@ -84,6 +90,9 @@ impl RedisPubSubLayer {
     pub async fn connect(config: RedisConfig) -> Result<Self> {
         let layer = Self::new(config)?;
         layer.inner().topology.settled().await?;
+        for listener in layer.inner().listeners.values() {
+            listener.settled().await?;
+        }
         Ok(layer)
     }
 
@@ -112,11 +121,16 @@ impl PubSub {
                 "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
             )
         })?;
-        let topology = Topology::new(&config, &runtime)?;
-        let layer = Arc::new(Self {
+        let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
+        let codec = Codec::new(&config, Layout::PubSub)?;
+        let layer = Arc::new_cyclic(|layer| Self {
             local: Arc::new(Registry::new(config.local())),
             keys: Keys::new(&config.prefix),
-            codec: Codec::new(&config, Layout::PubSub)?,
+            codec,
+            listeners: topology
+                .places()
+                .filter_map(|place| Some((place, Self::listen(layer, &topology, place, &runtime)?)))
+                .collect(),
             topics: topology.places().map(|place| (place, Topics::new())).collect(),
             pulses: Pulses::new(&topology),
             topology,
@@ -143,49 +157,50 @@ impl PubSub {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
-    /// Listens at a place.
-    async fn run_listener(self: Arc<Self>, place: Place) {
-        let listener = Arc::downgrade(&self);
-        let push = Arc::new(move |push: PushInfo| {
-            if let Some(layer) = listener.upgrade() {
-                layer.hear(push);
+    /// Begins to connect a place's listener.
+    fn listen(layer: &Weak<Self>, topology: &Topology, place: Place, runtime: &Handle) -> Option<Link> {
+        topology.listener(place, Self::ear(layer, place), runtime)
+    }
+
+    /// What hears at a place.
+    fn ear(layer: &Weak<Self>, place: Place) -> Listener {
+        let layer = Weak::clone(layer);
+        Arc::new(move |node: &Arc<str>, connection, push: PushInfo| {
+            if let Some(layer) = layer.upgrade() {
+                layer.hear(place, &Source { node: Arc::clone(node), connection }, push);
             }
-        });
-        let link = self.topology.listener(place, push, &self.runtime);
-        let restored = || {
-            self.counters.reconnects.add(1);
-            tracing::info!(host = %link.host(), "Redis is in reach again, and every subscription is restored");
-            self.events.send(LayerEvent::Reconnected { host: link.host().clone(), after: Duration::ZERO });
+        })
+    }
+
+    /// Keeps what is heard at a place as it is wanted.
+    async fn run_listener(self: Arc<Self>, place: Place) {
+        let Some(link) = self.listeners.get(&place) else { return self.run_shards(place).await };
+        let outage = Outage::new(link.host(), &self.events);
+        let (restored, stands) = watch::channel(0);
+        let restored = |made| {
+            if made > 1 {
+                self.counters.reconnects.add(1);
+            }
+            restored.send_replace(made);
         };
         tokio::join!(
-            self.topics[&place].run(&link, restored),
-            self.tell_ends(link.watch(), link.host().clone()),
-            self.run_canary(place, &link),
+            self.topics[&place].run(link, topics::PLAIN, |_| true, |_| (), restored),
+            tell_ends(link.watch(), &outage),
+            self.tell_restored(place, stands, &outage),
+            self.run_canary(place, |_| link.reset()),
         );
     }
 
-    /// Tells the application of connections that have ended.
-    async fn tell_ends(&self, mut state: tokio::sync::watch::Receiver<State>, host: Arc<str>) {
-        let mut up = false;
-        while state.changed().await.is_ok() {
-            let now = state.borrow_and_update().clone();
-            if let (State::Down(Some(refusal)), true) = (&now, up) {
-                let reason = Arc::clone(&refusal.reason);
-                self.events.send(LayerEvent::Disconnected { host: Arc::clone(&host), reason });
-            }
-            up = matches!(now, State::Up(..));
-        }
-    }
-
     /// Takes what a server published. Runs where the connection is read, so nothing here waits.
-    fn hear(&self, push: PushInfo) {
+    fn hear(&self, place: Place, source: &Source, push: PushInfo) {
+        let Some(topics) = self.topics.get(&place) else { return };
         if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
-            return;
+            return topics.note(source, &push);
         }
         let Ok([Value::BulkString(topic), Value::BulkString(payload)]) = <[Value; 2]>::try_from(push.data) else {
             return;
         };
-        let Ok(topic) = String::from_utf8(topic) else { return };
+        let Some(topic) = String::from_utf8(topic).ok().filter(|topic| topics.hears(topic, source)) else { return };
         match self.codec.decode(payload.into(), now()) {
             Ok((message, _)) => self.hand_out(&topic, message),
             Err(e) => {
@@ -204,16 +219,34 @@ impl PubSub {
         }
     }
 
+    fn topics_of(&self, place: Place) -> &Arc<Topics> {
+        &self.topics[&place.of_host()]
+    }
+
+    /// Tells the application when a place is heard again, and can be sent to again as well.
+    async fn tell_restored(&self, place: Place, mut stands: watch::Receiver<u64>, outage: &Outage) {
+        while stands.changed().await.is_ok() {
+            let made = *stands.borrow_and_update();
+            if let Member::Alone { link, .. } = self.topology.member(place) {
+                link.up().await;
+            }
+            outage.ends(made);
+        }
+    }
+
     /// Subscribes to a topic and waits until the server has confirmed it.
     async fn subscribe(&self, topic: &str) -> Result<Subscription> {
         let place = self.topology.place(topic, topic);
-        let subscription = self.topics[&place].want(topic);
+        let subscription = self.topics_of(place).want(topic);
         self.confirmed(place, &subscription).await?;
         Ok(subscription)
     }
 
     async fn confirmed(&self, place: Place, subscription: &Subscription) -> Result<()> {
-        subscription.confirmed(self.topology.link(place).host(), self.topology.patience()).await
+        let confirmed = subscription.confirmed(self.topology.host(place), self.topology.patience()).await;
+        // Where there is no connection, the reason is more than that nothing was confirmed.
+        let down = self.listeners.get(&place.of_host()).filter(|listener| listener.now().is_none());
+        confirmed.map_err(|e| down.map_or(e, Link::unreachable))
     }
 
     async fn publish(&self, topic: &str, message: &Message) -> Result<u64> {
@@ -221,7 +254,13 @@ impl PubSub {
         self.local.check_size(message)?;
         let payload = self.codec.encode(message, None, now())?;
         let place = self.topology.place(topic, topic);
-        self.topology.query(place, cmd("PUBLISH").arg(topic).arg(payload)).await
+        self.topology.query(place, &self.publication(place, topic, payload)).await
+    }
+
+    /// The command that publishes: in a cluster to the shard of the topic alone.
+    fn publication(&self, place: Place, topic: &str, payload: Vec<u8>) -> Cmd {
+        let verb = if matches!(self.topology.member(place), Member::Cluster(_)) { "SPUBLISH" } else { "PUBLISH" };
+        cmd(verb).arg(topic).arg(payload).take()
     }
 
     async fn open_mailbox(
@@ -234,7 +273,7 @@ impl PubSub {
         let (layer, owned) = (Arc::clone(self), Arc::clone(&channel));
         let topic = owned.inbox.name.as_str();
         let place = self.topology.place(topic, topic);
-        let subscription = Arc::new(self.topics[&place].want(topic));
+        let subscription = Arc::new(self.topics_of(place).want(topic));
         let wanted = Arc::clone(&subscription);
         // From here on dropping gives everything back.
         let mailbox = Mailbox::new(channel, move || {
@@ -308,7 +347,21 @@ impl PubSub {
         self.end();
         self.groups().clear();
         self.kept.clear();
+        self.topology.end();
+        self.listeners.values().for_each(Link::end);
         self.events.close();
+    }
+}
+
+/// Tells the application of connections that have ended.
+async fn tell_ends(mut state: watch::Receiver<State>, outage: &Outage) {
+    loop {
+        if let State::Down(Some(refusal)) = &*state.borrow_and_update() {
+            outage.begins(&refusal.reason);
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -29,10 +29,6 @@ pub(in crate::layer::redis) struct Recipients {
 }
 
 impl Recipients {
-    pub(in crate::layer::redis) fn len(&self) -> usize {
-        self.places.len()
-    }
-
     /// Whether the message says nothing of recipients, as one that `send` sent to a general channel.
     pub(in crate::layer::redis) fn is_empty(&self) -> bool {
         self.places.is_empty()

@@ -19,11 +19,6 @@ impl Keys {
         [&self.prefix, non_local].concat()
     }
 
-    /// What [`messages`](Self::messages) made the key of.
-    pub(in crate::layer::redis) fn non_local<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(self.prefix.as_str())
-    }
-
     /// The key of a group's members.
     pub(in crate::layer::redis) fn group(&self, group: &GroupName) -> String {
         [&self.prefix, ":group:", group.as_str()].concat()

@@ -1,7 +1,7 @@
 //! The slots of Redis Cluster, and names that fall in a wanted one.
 
 /// How many slots a cluster has.
-const SLOTS: u16 = 16_384;
+pub(in crate::layer::redis) const SLOTS: u16 = 16_384;
 
 /// How many digits the part of a name has that is searched for.
 const DIGITS: usize = 16;
@@ -42,18 +42,15 @@ fn crc16(crc: u16, bytes: &[u8]) -> u16 {
 }
 
 /// The slot of a key.
-pub(in crate::layer::redis) fn slot(key: &str) -> u16 {
-    crc16(0, hashed(key).as_bytes()) % SLOTS
+pub(in crate::layer::redis) fn slot(key: impl AsRef<[u8]>) -> u16 {
+    let key = key.as_ref();
+    crc16(0, tag(key).unwrap_or(key)) % SLOTS
 }
 
-/// The part of a key that decides its slot: what the first braces hold, unless that is nothing.
-fn hashed(key: &str) -> &str {
-    tag(key).unwrap_or(key)
-}
-
-fn tag(key: &str) -> Option<&str> {
-    let (_, rest) = key.split_once('{')?;
-    let (tag, _) = rest.split_once('}')?;
+/// The part of a key that decides its slot alone: what the first braces hold, unless that is nothing.
+fn tag(key: &[u8]) -> Option<&[u8]> {
+    let rest = &key[key.iter().position(|byte| *byte == b'{')? + 1..];
+    let tag = &rest[..rest.iter().position(|byte| *byte == b'}')?];
     (!tag.is_empty()).then_some(tag)
 }
 
@@ -68,7 +65,7 @@ pub(in crate::layer::redis) fn digits(
     wanted: impl Fn(u16) -> bool,
 ) -> Vec<String> {
     let mut found: Vec<String> = Vec::with_capacity(count);
-    let tagged = tag(before).map(|tag| crc16(0, tag.as_bytes()) % SLOTS);
+    let tagged = tag(before.as_bytes()).map(|tag| crc16(0, tag) % SLOTS);
     let crc = crc16(0, before.as_bytes());
     let mut draws = 0;
     while found.len() < count && draws < DRAWS {

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,7 +16,6 @@ pub struct Site {
     address: SocketAddr,
     environment: [(&'static str, String); 3],
     process: Process,
-    _folder: TempDir,
 }
 
 impl Site {
@@ -48,8 +46,7 @@ impl Site {
         let mut command = run(&environment);
         command.args(["-m", "uvicorn", "chat.asgi:application", "--lifespan", "off"]);
         command.args(["--host", "127.0.0.1", "--port", &address.port().to_string()]);
-        let folder = TempDir::with_prefix("channel-layers-").unwrap();
-        let mut process = Process::spawn(&mut command, folder.path());
+        let mut process = Process::start(&mut command);
         let mut ended = false;
         until!("Django answers", {
             ended = process.ended();
@@ -58,7 +55,7 @@ impl Site {
         });
         let taken = process.output().contains("address already in use");
         assert!(!ended || taken, "uvicorn: {}", process.output());
-        (!ended).then(|| Self { address, environment, process, _folder: folder })
+        (!ended).then(|| Self { address, environment, process })
     }
 
     /// The socket of Django's consumer for a room. It serves pages of [`origin`](Self::origin) only.

@@ -59,8 +59,6 @@ fn a_tag_in_the_prefix_decides_the_slot() {
 #[test]
 fn keys_read_back() {
     let keys = Keys::new("as:gi");
-    assert_eq!(keys.non_local(&keys.messages("specific.1!")), Some("specific.1!"));
-    assert_eq!(keys.non_local("other"), None);
     let group = "chat.lobby".parse().unwrap();
     assert_eq!(keys.group_of_topic(&keys.group_topic(&group)), Some("chat.lobby"));
     assert_eq!(keys.group_of_topic("as:gispecific"), None);

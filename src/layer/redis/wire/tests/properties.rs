@@ -84,7 +84,7 @@ proptest! {
         let bytes = codec.encode(&message, target, NOW).unwrap();
         let (read, recipients) = codec.decode(bytes.into(), NOW).unwrap();
         prop_assert_eq!(read, message);
-        prop_assert_eq!(recipients.len(), names.len());
+        prop_assert_eq!(recipients.iter().count(), names.len());
         prop_assert_eq!(recipients.iter().collect::<Vec<_>>(), names);
     }
 
@@ -107,10 +107,9 @@ proptest! {
         let mut bytes = codec.encode(&message, Some(To::Members(&["a!b", "a!c"])), NOW).unwrap();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
-        if let Ok((message, recipients)) = codec.decode(bytes.into(), NOW) {
+        if let Ok((message, _)) = codec.decode(bytes.into(), NOW) {
             // What was read is whole.
             prop_assert!(Message::from_msgpack(message.msgpack().clone()).is_ok());
-            prop_assert_eq!(recipients.iter().count(), recipients.len());
         }
     }
 }
