@@ -25,7 +25,6 @@ pub(crate) struct Rust {
 /// How many members have yet to receive the message that is on its way, and a bell for the last.
 struct Members {
     group: GroupName,
-    count: usize,
     left: AtomicUsize,
     all: Notify,
 }
@@ -65,7 +64,7 @@ impl Rust {
             return Arc::clone(members);
         }
         let group = GroupName::new(format!("rust.{}.{count}", self.layer.capabilities().name)).expect("a name");
-        let members = Arc::new(Members { group, count, left: AtomicUsize::new(0), all: Notify::new() });
+        let members = Arc::new(Members { group, left: AtomicUsize::new(0), all: Notify::new() });
         for _ in 0..count {
             let mailbox = self.layer.mailbox("bench", MailboxOptions::default()).await.expect("a mailbox");
             self.layer.group_add(&members.group, mailbox.channel()).await.expect("a member");
