@@ -52,10 +52,15 @@ async fn measure(load: Load) {
         let layer = layer.expect("settings");
         let mut rust = Rust::new(layer.clone()).await;
         let mut rounds = Rounds::new(format!("{backend}: send + receive, one by one"), "channels_redis");
+        let mut by_name = Rounds::new(format!("{backend}: the same without a mailbox"), "channels_redis");
         for _ in 0..load.rounds {
-            rounds.add(rust.send(load.time).await, python.measure("send", backend, 1, load.time).await);
+            let ours = rust.send(load.time).await;
+            let theirs = python.measure("send", backend, 1, load.time).await;
+            rounds.add(ours, theirs);
+            by_name.add(rust.send_by_name(load.time).await, theirs);
         }
         rounds.print();
+        by_name.print();
         for &members in load.members {
             let mut rounds = Rounds::new(format!("{backend}: deliveries to a group of {members}"), "channels_redis");
             for _ in 0..load.rounds {

@@ -35,6 +35,18 @@ impl Rust {
         Self { layer, mailbox, members: HashMap::new(), tasks: JoinSet::new() }
     }
 
+    /// Messages sent and received one by one on a channel that nobody owns, by the verbs that Django has, in a second.
+    pub(crate) async fn send_by_name(&mut self, time: Duration) -> f64 {
+        let name = self.layer.new_channel("bench").await.expect("a name");
+        let (begun, mut done) = (Instant::now(), 0);
+        while begun.elapsed() < time {
+            self.layer.send(&name, chat()).await.expect("a send");
+            self.layer.receive(&name).await.expect("the message");
+            done += 1;
+        }
+        f64::from(done) / begun.elapsed().as_secs_f64()
+    }
+
     /// Messages sent and received one by one, in a second.
     pub(crate) async fn send(&mut self, time: Duration) -> f64 {
         let (begun, mut done) = (Instant::now(), 0.0);
