@@ -123,3 +123,25 @@ async fn verbs_do_not_wait_behind_a_pop() {
     assert_eq!(all.iter().filter(|seen| seen.commands()).count(), 1, "{all:?}");
     assert!(all.iter().all(|seen: &Seen| !seen.listens()) && all.len() == 3, "{all:?}");
 }
+
+/// Hazard: `CLIENT UNBLOCK` finds nothing where it overtakes the pop, on its other connection, and the pop then waits for
+/// its two seconds without the new key. So the server is told again. Two work queues are received on by turns, so that
+/// every pop is unblocked for the other.
+#[tokio::test]
+async fn a_pop_that_was_overtaken_is_unblocked_all_the_same() {
+    let server = RedisServer::start().await;
+    let layer = RedisLayer::connect(config(&server.url())).await.unwrap();
+    let (one, idle) = (name("one"), name("idle"));
+    let waiting = layer.receive(&idle);
+    let loop_of_receives = async {
+        for round in 0..300 {
+            layer.send(&one, numbered(round)).await.unwrap();
+            let received = timeout(Duration::from_millis(1500), layer.receive(&one)).await;
+            assert_eq!(number(&received.expect("it comes before the pop's own time is over").unwrap()), round);
+        }
+    };
+    tokio::select! {
+        unexpected = waiting => panic!("{unexpected:?}"),
+        () = loop_of_receives => {}
+    }
+}

@@ -38,6 +38,7 @@ impl Core {
     /// Begins to send canaries, unless they are under way.
     pub(super) fn watch(self: &Arc<Self>) {
         if self.watched.set(()).is_ok() {
+            self.spawn(Arc::clone(self).run_lingering());
             for place in self.topology.places() {
                 self.spawn(Arc::clone(self).run_canary(place));
             }

@@ -132,6 +132,12 @@ impl Demand {
     }
 }
 
+impl Wanted {
+    pub(super) fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+}
+
 impl Drop for Reading {
     fn drop(&mut self) {
         self.0.readers.send_modify(|readers| *readers -= 1);

@@ -7,7 +7,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::Core;
 use super::demand::{Demand, Wanted};
@@ -27,12 +30,21 @@ const BATCH: usize = 100;
 /// of a millisecond.
 const PREFIXES: usize = 256;
 
+/// How long the key of a channel is read beyond the last receive on it.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// The most keys that are.
+const LINGERING: usize = 1000;
+
 /// The keys of this process.
 #[derive(Debug)]
 pub(super) struct Own {
     demand: Arc<Demand>,
     lanes: Vec<String>,
     next: AtomicUsize,
+    /// The keys of channels that somebody has just received on, and until when they are read. Whoever receives in a loop
+    /// finds the key being read.
+    lingering: Mutex<HashMap<Arc<str>, (Wanted, Instant)>>,
     /// The slot of all keys, where there is a cluster.
     slot: Option<u16>,
     /// The lanes in that slot, by what stands before them in a key.
@@ -43,7 +55,27 @@ impl Own {
     pub(super) fn new(clustered: bool) -> Self {
         let lanes = (0..LANES).map(|_| format!("{:016x}", fastrand::u64(..))).collect();
         let slot = clustered.then(|| fastrand::u16(..slot::SLOTS));
-        Self { demand: Arc::default(), lanes, next: AtomicUsize::new(0), slot, slotted: Mutex::default() }
+        Self {
+            demand: Arc::default(),
+            lanes,
+            next: AtomicUsize::new(0),
+            lingering: Mutex::default(),
+            slot,
+            slotted: Mutex::default(),
+        }
+    }
+
+    /// Keeps a key wanted for a moment.
+    fn linger(&self, wanted: Wanted) {
+        let mut lingering = self.lingering();
+        if lingering.len() < LINGERING || lingering.contains_key(wanted.key()) {
+            lingering.insert(Arc::clone(wanted.key()), (wanted, Instant::now() + LINGER));
+        }
+    }
+
+    fn lingering(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Wanted, Instant)>> {
+        // Nothing under the lock panics half-way.
+        self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next lane for a key that begins like this.
@@ -69,6 +101,18 @@ impl Own {
         let lane = lanes.get(at).or(lanes.first()).cloned();
         slotted.insert(before, lanes);
         lane
+    }
+}
+
+/// Somebody who receives on a channel that no mailbox owns.
+struct Receiving<'a> {
+    own: &'a Own,
+    wanted: Option<Wanted>,
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.wanted.take().into_iter().for_each(|wanted| self.own.linger(wanted));
     }
 }
 
@@ -125,9 +169,17 @@ impl Core {
             );
             return Err(Error::new(ErrorKind::InvalidName, text));
         }
-        // The key is wanted for as long as somebody waits.
-        let _wanted = self.want_own(name);
+        let _receiving = Receiving { own: &self.own, wanted: Some(self.want_own(name)) };
         self.local.receive(name).await
+    }
+
+    /// Ends the interest in keys that nobody receives on any more.
+    pub(super) async fn run_lingering(self: Arc<Self>) {
+        loop {
+            sleep(LINGER).await;
+            let now = Instant::now();
+            self.own.lingering().retain(|_, (_, until)| *until > now);
+        }
     }
 
     /// Has the key of a channel of this process read, at every host: `channels_redis` sends to the wrong one of several.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{Fuse, FusedFuture};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{RedisError, cmd, from_redis_value, pipe};
 use tokio::sync::Notify;
@@ -32,6 +33,9 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// How long after a server took nothing back it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// After how long the server is told again to unblock a pop that it did not know yet.
+const RETELL: Duration = Duration::from_millis(1);
 
 /// How long a reader that nobody needs keeps its connection.
 const IDLE: Duration = Duration::from_secs(30);
@@ -225,6 +229,7 @@ impl<S: Source> Reader<S> {
     async fn pop(&self, pop: &mut Pop, keys: &[Arc<str>]) -> Result<Option<(String, Vec<Popped>)>, End> {
         let mut connection = pop.connection.clone();
         let mut popping = std::pin::pin!(take(&mut connection, pop.batches, S::BATCH, keys));
+        let mut unblocking = std::pin::pin!(Fuse::terminated());
         let (deadline, mut leaving) = (Instant::now() + BLOCK + GRACE, false);
         loop {
             tokio::select! {
@@ -236,9 +241,10 @@ impl<S: Source> Reader<S> {
                 },
                 () = self.core.topology.left(self.place, &pop.route), if !leaving => {
                     leaving = true;
-                    self.unblock(pop);
+                    unblocking.set(unblock(pop).fuse());
                 }
-                () = self.signals.changed.notified() => self.unblock(pop),
+                () = self.signals.changed.notified() => unblocking.set(unblock(pop).fuse()),
+                () = &mut unblocking, if !unblocking.is_terminated() => {}
                 () = pop.ended.notified() => return Err(End::Lost("the server hung up".into())),
                 () = self.signals.deaf.notified() => return Err(End::Lost("the layer does not hear itself".into())),
                 () = sleep_until(deadline) => return Err(End::Lost(format!("no answer within {:?}", BLOCK + GRACE).into())),
@@ -289,16 +295,6 @@ impl<S: Source> Reader<S> {
         let _ = timeout(SEARCH, self.signals.changed.notified()).await;
     }
 
-    /// Has the server answer the pop that it holds, with nothing. Where that fails, the pop's own time does it.
-    fn unblock(&self, pop: &Pop) {
-        let (number, Some(mut commands)) = (pop.id.number, commands(&pop.id, &pop.route)) else { return };
-        self.core.runtime.spawn(async move {
-            if let Err(e) = cmd("CLIENT").arg("UNBLOCK").arg(number).query_async::<()>(&mut commands.connection).await {
-                tracing::debug!(error = %e, "a waiting pop could not be unblocked");
-            }
-        });
-    }
-
     /// Gives back what is to go back; false if the server takes none of it now.
     async fn give_back(&self) -> bool {
         let mut returned = self.source.returned(self.place).into_iter();
@@ -328,6 +324,22 @@ impl Core {
             }
         }
         true
+    }
+}
+
+/// Has the server answer the pop that it holds, with nothing; ready once it does. The pop may still be on its way there,
+/// so the server is told until it knows one. Where that fails, the pop's own time does it.
+fn unblock(pop: &Pop) -> impl Future<Output = ()> + use<> {
+    let (number, commands) = (pop.id.number, commands(&pop.id, &pop.route));
+    async move {
+        let Some(Opened { mut connection, .. }) = commands else { return };
+        loop {
+            match cmd("CLIENT").arg("UNBLOCK").arg(number).query_async(&mut connection).await {
+                Ok(false) => sleep(RETELL).await,
+                Ok(true) => return,
+                Err(e) => return tracing::debug!(error = %e, "a waiting pop could not be unblocked"),
+            }
+        }
     }
 }
 
