@@ -421,7 +421,7 @@ impl ChannelLayer for RedisPubSubLayer {
             mailboxes_refuse: false,
             work_queues: false,
             foreign_members: false,
-            ordered_ways: inner.topology.places().count() == 1,
+            ordered_ways: inner.topology.places().count() == 1 && !inner.topology.has_cluster(),
             total_order: false,
             expiry: settings.expiry,
             group_expiry: settings.group_expiry,
