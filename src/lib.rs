@@ -9,7 +9,7 @@
 //!
 //! - [`protocol`]: names, messages, frames and codes: what travels, for both targets.
 //! - [`client`]: the client of the gateway, for Rust programs and for browsers.
-//! - `layer` (servers): the `ChannelLayer` specification and the in-memory layer.
+//! - `layer` (servers): the `ChannelLayer` specification, the in-memory layer, and the layers over Redis.
 //! - `config` (servers): layers from Django's settings, a TOML file or the environment.
 //! - `gateway` (servers): WebSockets and HTTP in front of a layer.
 //! - `worker` (servers): handlers for the messages of channels, as background tasks.

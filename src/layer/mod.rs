@@ -1,10 +1,11 @@
 //! Channel layers: the specification as a trait, the built-in layers, and their aliases.
 //!
 //! - [`ChannelLayer`]: what a layer does, verb by verb. Its text is the specification.
-//! - [`MemoryLayer`]: the layer of one process.
+//! - [`MemoryLayer`]: the layer of one process. [`redis`]: the layers that share a Redis with Django.
 //! - [`Layer`]: any built-in layer, chosen at run time; [`Layers`]: several under names.
 //! - [`Mailbox`]: a channel of this process that is owned, and given back when it is dropped.
 //! - [`Pattern`]: which names a capacity is for.
+//! - [`LayerEvents`] and [`Health`]: what happens to a layer's connections, and whether messages pass.
 
 mod any;
 mod capacity;
