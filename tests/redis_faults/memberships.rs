@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use channel_layers::layer::ChannelLayer;
 use channel_layers::layer::redis::RedisLayer;
+use channel_layers::layer::{ChannelLayer, MailboxOptions};
 use rig::{RedisServer, until};
 
 use crate::tools::{Member, ROOM, config, happens, reconnected, room};
@@ -36,4 +36,27 @@ async fn a_mailbox_that_was_put_out_stays_out() {
     happens(&mut member.events, "data lost", lost).await;
     assert_eq!(server.ok(&["ZCARD", "asgi:group:stays"]).await.int(), 1);
     assert_eq!(server.ok(&["ZCARD", ROOM]).await.int(), 0);
+}
+
+/// A `group_add` that was given up half-way, as when a browser goes while it joins, leaves nothing behind once the mailbox
+/// is gone: neither one that Redis had carried out nor one that was still on its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_was_given_up_leaves_nothing() {
+    let server = RedisServer::start().await;
+    let layer = RedisLayer::connect(config(&server.url())).await.unwrap();
+    for polls in 0..200 {
+        let mailbox = layer.mailbox("test", MailboxOptions::default()).await.unwrap();
+        let joining = tokio::spawn({
+            let (layer, channel) = (layer.clone(), mailbox.channel().clone());
+            async move { layer.group_add(&room(), &channel).await }
+        });
+        for _ in 0..polls % 20 {
+            tokio::task::yield_now().await;
+        }
+        joining.abort();
+        let _ = joining.await;
+        drop(mailbox);
+    }
+    layer.close().await.unwrap();
+    assert_eq!(server.ok(&["ZRANGE", ROOM, "0", "-1"]).await.texts(), [""; 0]);
 }

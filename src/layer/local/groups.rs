@@ -69,6 +69,13 @@ impl Registry {
         self.groups.with_existing(name, |_| ()).is_some()
     }
 
+    /// Whether a channel is noted as a member of a group.
+    pub(in crate::layer) fn is_member(&self, name: &GroupName, channel: &ChannelName) -> bool {
+        let noted = |channel: &Arc<Channel>| channel.groups().as_ref().is_some_and(|groups| groups.contains(name));
+        // Not under the table's lock: a channel's list is locked before it.
+        self.channels.with_existing(channel, Arc::clone).is_some_and(|channel| noted(&channel))
+    }
+
     /// The groups that mailboxes are in, and which.
     pub(in crate::layer) fn memberships(&self) -> Vec<(GroupName, Vec<ChannelName>)> {
         let owned = |group: Arc<Group>| {

@@ -13,5 +13,5 @@ mod stats;
 mod table;
 
 pub(super) use registry::Registry;
-pub(super) use settings::Settings;
+pub(super) use settings::{Settings, setters};
 pub use stats::LocalStats;

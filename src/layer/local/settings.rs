@@ -24,3 +24,58 @@ impl Settings {
         entry.map_or(self.capacity, |(_, capacity)| *capacity)
     }
 }
+
+/// The methods of a configuration that set the fields of the same names as those of [`Settings`].
+macro_rules! setters {
+    () => {
+        /// Sets [`capacity`](Self::capacity).
+        #[must_use]
+        pub fn with_capacity(mut self, messages: usize) -> Self {
+            self.capacity = messages;
+            self
+        }
+
+        /// Appends an entry to [`channel_capacity`](Self::channel_capacity); text is a glob.
+        #[must_use]
+        pub fn with_channel_capacity(mut self, pattern: impl Into<Pattern>, messages: usize) -> Self {
+            self.channel_capacity.push((pattern.into(), messages));
+            self
+        }
+
+        /// Sets [`channel_bytes`](Self::channel_bytes).
+        #[must_use]
+        pub fn with_channel_bytes(mut self, bytes: usize) -> Self {
+            self.channel_bytes = bytes;
+            self
+        }
+
+        /// Sets [`expiry`](Self::expiry).
+        #[must_use]
+        pub fn with_expiry(mut self, expiry: Duration) -> Self {
+            self.expiry = expiry;
+            self
+        }
+
+        /// Sets [`group_expiry`](Self::group_expiry).
+        #[must_use]
+        pub fn with_group_expiry(mut self, expiry: Duration) -> Self {
+            self.group_expiry = expiry;
+            self
+        }
+
+        /// Sets [`max_message_size`](Self::max_message_size).
+        #[must_use]
+        pub fn with_max_message_size(mut self, bytes: usize) -> Self {
+            self.max_message_size = bytes;
+            self
+        }
+
+        /// Sets [`max_unowned`](Self::max_unowned).
+        #[must_use]
+        pub fn with_max_unowned(mut self, names: usize) -> Self {
+            self.max_unowned = names;
+            self
+        }
+    };
+}
+pub(in crate::layer) use setters;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::layer::Pattern;
-use crate::layer::local::Settings;
+use crate::layer::local::{Settings, setters};
 
 /// The settings of a [`MemoryLayer`](super::MemoryLayer), named as Django's.
 #[derive(Clone, Debug)]
@@ -45,54 +45,7 @@ impl Default for MemoryConfig {
 }
 
 impl MemoryConfig {
-    /// Sets [`capacity`](Self::capacity).
-    #[must_use]
-    pub fn with_capacity(mut self, messages: usize) -> Self {
-        self.capacity = messages;
-        self
-    }
-
-    /// Appends an entry to [`channel_capacity`](Self::channel_capacity); text is a glob.
-    #[must_use]
-    pub fn with_channel_capacity(mut self, pattern: impl Into<Pattern>, messages: usize) -> Self {
-        self.channel_capacity.push((pattern.into(), messages));
-        self
-    }
-
-    /// Sets [`channel_bytes`](Self::channel_bytes).
-    #[must_use]
-    pub fn with_channel_bytes(mut self, bytes: usize) -> Self {
-        self.channel_bytes = bytes;
-        self
-    }
-
-    /// Sets [`expiry`](Self::expiry).
-    #[must_use]
-    pub fn with_expiry(mut self, expiry: Duration) -> Self {
-        self.expiry = expiry;
-        self
-    }
-
-    /// Sets [`group_expiry`](Self::group_expiry).
-    #[must_use]
-    pub fn with_group_expiry(mut self, expiry: Duration) -> Self {
-        self.group_expiry = expiry;
-        self
-    }
-
-    /// Sets [`max_message_size`](Self::max_message_size).
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`max_unowned`](Self::max_unowned).
-    #[must_use]
-    pub fn with_max_unowned(mut self, names: usize) -> Self {
-        self.max_unowned = names;
-        self
-    }
+    setters!();
 }
 
 impl From<MemoryConfig> for Settings {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::host::Host;
 use crate::layer::Pattern;
-use crate::layer::local::Settings;
+use crate::layer::local::{Settings, setters};
 
 /// The settings of a [`RedisLayer`](super::RedisLayer) or a [`RedisPubSubLayer`](super::RedisPubSubLayer). Every process
 /// that shares a Redis needs the same `hosts` in the same order, `prefix`, `serializer_format`,
@@ -33,7 +33,8 @@ pub struct RedisConfig {
     pub expiry: Duration,
     /// After how long a membership ends that no mailbox owns and nobody renews. Default: 86,400 seconds, a day.
     pub group_expiry: Duration,
-    /// The largest message, in bytes of the encoding that it was made of. Default: 1 MiB.
+    /// The largest message that is sent, in bytes of the encoding that it was made of. Default: 1 MiB. What arrives may be
+    /// larger, since `channels_redis` has no such bound: it is Redis' `proto-max-bulk-len`, and the bytes of a queue.
     pub max_message_size: usize,
     /// The most names kept in this process for channels that no mailbox owns. Default: 100,000.
     pub max_unowned: usize,
@@ -95,6 +96,8 @@ impl Default for RedisConfig {
 }
 
 impl RedisConfig {
+    setters!();
+
     /// The default settings with these servers.
     pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
         Self { hosts: hosts.into_iter().collect(), ..Self::default() }
@@ -104,55 +107,6 @@ impl RedisConfig {
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
-        self
-    }
-
-    /// Sets [`capacity`](Self::capacity).
-    #[must_use]
-    pub fn with_capacity(mut self, messages: usize) -> Self {
-        self.capacity = messages;
-        self
-    }
-
-    /// Appends an entry to [`channel_capacity`](Self::channel_capacity); text is a glob.
-    #[must_use]
-    pub fn with_channel_capacity(mut self, pattern: impl Into<Pattern>, messages: usize) -> Self {
-        self.channel_capacity.push((pattern.into(), messages));
-        self
-    }
-
-    /// Sets [`channel_bytes`](Self::channel_bytes).
-    #[must_use]
-    pub fn with_channel_bytes(mut self, bytes: usize) -> Self {
-        self.channel_bytes = bytes;
-        self
-    }
-
-    /// Sets [`expiry`](Self::expiry).
-    #[must_use]
-    pub fn with_expiry(mut self, expiry: Duration) -> Self {
-        self.expiry = expiry;
-        self
-    }
-
-    /// Sets [`group_expiry`](Self::group_expiry).
-    #[must_use]
-    pub fn with_group_expiry(mut self, expiry: Duration) -> Self {
-        self.group_expiry = expiry;
-        self
-    }
-
-    /// Sets [`max_message_size`](Self::max_message_size).
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`max_unowned`](Self::max_unowned).
-    #[must_use]
-    pub fn with_max_unowned(mut self, names: usize) -> Self {
-        self.max_unowned = names;
         self
     }
 

@@ -56,6 +56,7 @@ mod pubsub;
 mod pulse;
 mod script;
 mod stats;
+mod tasks;
 mod topology;
 mod wire;
 

@@ -38,9 +38,9 @@ impl Core {
     /// Begins to send canaries, unless they are under way.
     pub(super) fn watch(self: &Arc<Self>) {
         if self.watched.set(()).is_ok() {
-            self.spawn(Arc::clone(self).run_lingering());
+            self.tasks.spawn(Arc::clone(self).run_lingering());
             for place in self.topology.places() {
-                self.spawn(Arc::clone(self).run_canary(place));
+                self.tasks.spawn(Arc::clone(self).run_canary(place));
             }
         }
     }

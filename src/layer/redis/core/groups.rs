@@ -1,7 +1,7 @@
 //! Memberships: kept in Redis, and for mailboxes in this process too, which restores and renews them there.
 //!
-//! What must stay true: a membership that this process notes is one that Redis was told of, and for as long as the
-//! mailbox lives Redis is told again, after each reconnect and well before it would end. One that another process has
+//! What must stay true: a membership that Redis may have is noted in this process, so that the mailbox leaves it when it
+//! goes, whatever became of the call that made it; and for as long as the mailbox lives Redis is told again, after each reconnect and well before it would end. One that another process has
 //! ended stays ended, unless Redis may have lost it: then it is written again.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::Core;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::now;
 use crate::layer::redis::topology::Place;
-use crate::{ChannelName, GroupName, Result};
+use crate::{ChannelName, ErrorKind, GroupName, Result};
 
 /// How many memberships are written in one go.
 const CHUNK: usize = 500;
@@ -46,11 +46,23 @@ pub(super) struct Leaving {
 impl Core {
     pub(super) async fn group_add(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {
         self.local.check_open()?;
-        self.topology.batch(&self.adding(group, channel)).await?;
-        if self.local.is_mailbox(channel) {
-            self.local.group_add(group, channel)?;
+        let added = self.adding(group, channel);
+        if !self.local.is_mailbox(channel) {
+            return self.topology.batch(&added).await.map(drop);
         }
-        Ok(())
+        let stood = self.local.is_member(group, channel);
+        // Noted before Redis is told, so that a mailbox that goes meanwhile leaves the group there too, and again
+        // after: a renewal in between has found nothing there.
+        self.local.group_add(group, channel)?;
+        match self.topology.batch(&added).await {
+            Ok(_) => self.local.group_add(group, channel),
+            Err(e) => {
+                if !stood && e.kind() == ErrorKind::Unavailable {
+                    self.local.group_discard(group, channel)?;
+                }
+                Err(e)
+            }
+        }
     }
 
     pub(super) async fn group_discard(&self, group: &GroupName, channel: &ChannelName) -> Result<()> {

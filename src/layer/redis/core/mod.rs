@@ -14,18 +14,15 @@ mod reader;
 mod send;
 mod work;
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
 use super::connect;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
+use super::tasks::Tasks;
 use super::topology::Topology;
 use super::wire::codec::{Codec, Layout};
 use super::wire::keys::Keys;
@@ -35,7 +32,7 @@ use crate::layer::events::EventSender;
 use crate::layer::local::Registry;
 use crate::layer::redis::now;
 use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
-use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
+use crate::{ChannelName, GroupName, Message, Result};
 use groups::{Leaving, Told};
 use own::Own;
 use reader::Popped;
@@ -76,8 +73,7 @@ struct Core {
     watched: OnceLock<()>,
     /// How often this process has emptied the layer.
     flushes: AtomicU64,
-    runtime: Handle,
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Tasks,
 }
 
 impl RedisLayer {
@@ -86,7 +82,7 @@ impl RedisLayer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`]: no tokio runtime, no hosts, or settings that contradict each other.
+    /// [`Config`](crate::ErrorKind::Config): no tokio runtime, no hosts, or settings that contradict each other.
     pub fn new(config: RedisConfig) -> Result<Self> {
         Core::new(config).map(|core| Self(Arc::new(Guard(core))))
     }
@@ -95,8 +91,9 @@ impl RedisLayer {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), and [`ErrorKind::Unavailable`] with the reason where a server was not reached in
-    /// [`RedisConfig::timeout`], or refuses this program for good: a wrong password, a version before 5.0, a replica.
+    /// As [`new`](Self::new), and [`Unavailable`](crate::ErrorKind::Unavailable) with the reason where a server was not
+    /// reached in [`RedisConfig::timeout`], or refuses this program for good: a wrong password, a version before 5.0, a
+    /// replica.
     ///
     /// # Cancel safety
     ///
@@ -122,19 +119,14 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.0.end();
         // Mailboxes that were dropped a moment ago leave their groups all the same.
-        self.0.runtime.spawn(Arc::clone(&self.0).say_goodbye());
+        self.0.tasks.runtime().spawn(Arc::clone(&self.0).say_goodbye());
     }
 }
 
 impl Core {
     fn new(config: RedisConfig) -> Result<Arc<Self>> {
-        let runtime = Handle::try_current().map_err(|_| {
-            Error::new(
-                ErrorKind::Config,
-                "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
-            )
-        })?;
-        let topology = Topology::new(&config, connect::LAYER, &runtime)?;
+        let tasks = Tasks::new()?;
+        let topology = Topology::new(&config, connect::LAYER, tasks.runtime())?;
         let (keys, codec) = (Keys::new(&config.prefix), Codec::new(&config, Layout::Core)?);
         let core = Arc::new(Self {
             local: Arc::new(Registry::new(config.into_local())),
@@ -152,27 +144,19 @@ impl Core {
             canaries: Mutex::default(),
             watched: OnceLock::new(),
             flushes: AtomicU64::new(0),
-            runtime,
-            tasks: Mutex::default(),
+            tasks,
         });
-        core.spawn(Arc::clone(&core).run_leaving());
+        core.tasks.spawn(Arc::clone(&core).run_leaving());
         for place in core.topology.places() {
-            core.spawn(Arc::clone(&core).run_keeper(place));
-            core.spawn(Arc::clone(&core).run_renewal(place));
+            core.tasks.spawn(Arc::clone(&core).run_keeper(place));
+            core.tasks.spawn(Arc::clone(&core).run_renewal(place));
         }
         Ok(core)
     }
 
-    /// Runs something until the layer ends.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, &self.runtime);
-    }
-
     fn end(&self) {
         self.work.close();
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.tasks.end();
     }
 
     async fn close(self: &Arc<Self>) -> Result<()> {

@@ -185,9 +185,6 @@ impl Core {
     /// Has the key of a channel of this process read, at every host: `channels_redis` sends to the wrong one of several.
     fn want_own(self: &Arc<Self>, name: &ChannelName) -> Wanted {
         let key = self.keys.messages(name.non_local());
-        self.own.demand.want(&key, self.topology.places_of(&key), |place, signals| {
-            let (core, source) = (Arc::clone(self), Arc::clone(&self.own));
-            self.spawn(Reader { core, source, place, signals, last: String::new() }.run());
-        })
+        self.own.demand.want(&key, self.topology.places_of(&key), Reader::beginner(self, &self.own))
     }
 }

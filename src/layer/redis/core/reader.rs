@@ -78,12 +78,12 @@ pub(super) trait Source: Send + Sync + 'static {
 
 /// The reader of one place.
 pub(super) struct Reader<S> {
-    pub(super) core: Arc<Core>,
-    pub(super) source: Arc<S>,
-    pub(super) place: Place,
-    pub(super) signals: Signals,
+    core: Arc<Core>,
+    source: Arc<S>,
+    place: Place,
+    signals: Signals,
     /// The key that something was popped off last.
-    pub(super) last: String,
+    last: String,
 }
 
 /// Why a connection is not used any more.
@@ -113,7 +113,16 @@ struct Pop {
 }
 
 impl<S: Source> Reader<S> {
-    pub(super) async fn run(mut self) {
+    /// What begins the reader of a place.
+    pub(super) fn beginner<'a>(core: &'a Arc<Core>, source: &'a Arc<S>) -> impl FnMut(Place, Signals) + 'a {
+        move |place, signals| {
+            let (core, source) = (Arc::clone(core), Arc::clone(source));
+            let reader = Self { core: Arc::clone(&core), source, place, signals, last: String::new() };
+            core.tasks.spawn(reader.run());
+        }
+    }
+
+    async fn run(mut self) {
         let _reading = self.source.demand().read();
         let (mut backoff, mut given_up) = (Backoff::default(), None);
         loop {

@@ -143,10 +143,7 @@ impl Core {
         if state.closed {
             return None;
         }
-        let wanted = self.work.demand.want(&key, self.topology.places_of(&key), |place, signals| {
-            let (core, source) = (Arc::clone(self), Arc::clone(&self.work));
-            self.spawn(Reader { core, source, place, signals, last: String::new() }.run());
-        });
+        let wanted = self.work.demand.want(&key, self.topology.places_of(&key), Reader::beginner(self, &self.work));
         state.waiting.entry(Arc::clone(&key)).or_default().push_back(Waiting { receiver, _wanted: wanted });
         Some(Ticket { core: self, key, job })
     }

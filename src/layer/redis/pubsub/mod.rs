@@ -10,14 +10,12 @@ mod shards;
 mod topics;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::{Cmd, PushInfo, PushKind, Value, cmd};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::config::RedisConfig;
 use super::connect;
@@ -25,6 +23,7 @@ use super::link::{Link, Listener, State};
 use super::outage::Outage;
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
+use super::tasks::Tasks;
 use super::topology::{Member, Place, Topology};
 use super::wire::codec::{Codec, Layout};
 use super::wire::keys::Keys;
@@ -63,8 +62,7 @@ struct PubSub {
     counters: Counters,
     pulses: Pulses,
     events: EventSender,
-    runtime: Handle,
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Tasks,
 }
 
 impl RedisPubSubLayer {
@@ -110,19 +108,14 @@ impl RedisPubSubLayer {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.tasks.end();
     }
 }
 
 impl PubSub {
     fn new(config: RedisConfig) -> Result<Arc<Self>> {
-        let runtime = Handle::try_current().map_err(|_| {
-            Error::new(
-                ErrorKind::Config,
-                "a Redis layer needs a tokio runtime: make it inside of one, as in #[tokio::main]",
-            )
-        })?;
-        let topology = Topology::new(&config, connect::SHARDED, &runtime)?;
+        let tasks = Tasks::new()?;
+        let topology = Topology::new(&config, connect::SHARDED, tasks.runtime())?;
         let (keys, codec) = (Keys::new(&config.prefix), Codec::new(&config, Layout::PubSub)?);
         let layer = Arc::new_cyclic(|layer| Self {
             local: Arc::new(Registry::new(config.into_local())),
@@ -130,7 +123,7 @@ impl PubSub {
             codec,
             listeners: topology
                 .places()
-                .filter_map(|place| Some((place, Self::listen(layer, &topology, place, &runtime)?)))
+                .filter_map(|place| Some((place, Self::listen(layer, &topology, place, tasks.runtime())?)))
                 .collect(),
             topics: topology.places().map(|place| (place, Topics::new())).collect(),
             pulses: Pulses::new(&topology),
@@ -139,23 +132,13 @@ impl PubSub {
             kept: Kept::default(),
             counters: Counters::default(),
             events: EventSender::new(),
-            runtime,
-            tasks: Mutex::default(),
+            tasks,
         });
-        layer.spawn(Arc::clone(&layer).run_sweep());
+        layer.tasks.spawn(Arc::clone(&layer).run_sweep());
         for place in layer.topology.places() {
-            layer.spawn(Arc::clone(&layer).run_listener(place));
+            layer.tasks.spawn(Arc::clone(&layer).run_listener(place));
         }
         Ok(layer)
-    }
-
-    /// Runs something until the layer ends.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn_on(task, &self.runtime);
-    }
-
-    fn end(&self) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
     /// Begins to connect a place's listener.
@@ -345,7 +328,7 @@ impl PubSub {
 
     fn close(&self) {
         self.local.close();
-        self.end();
+        self.tasks.end();
         self.groups().clear();
         self.kept.clear();
         self.topology.end();

@@ -75,7 +75,7 @@ impl PubSub {
             ears.entry(address.clone()).or_insert_with(|| {
                 let link = cluster.listener(&address, Self::ear(&Arc::downgrade(self), place));
                 let task = Arc::clone(self).listen_to(place, address, link.clone(), Arc::clone(outage));
-                Ear { link, task: self.runtime.spawn(task).abort_handle() }
+                Ear { link, task: self.tasks.runtime().spawn(task).abort_handle() }
             });
         }
         topics.reassign(|topic, source| {
