@@ -1,0 +1,14 @@
+//! The WebSocket framing without a network: bytes in, events out.
+#![cfg(not(target_family = "wasm"))]
+
+mod websocket {
+    mod encoding;
+    mod fragments;
+    mod frames;
+    mod limits;
+    mod memory;
+    mod properties;
+    mod tungstenite;
+    mod utf8;
+    mod wire;
+}
