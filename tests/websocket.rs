@@ -2,7 +2,9 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod websocket {
+    mod deflate;
     mod encoding;
+    mod extension;
     mod fragments;
     mod frames;
     mod limits;

@@ -40,7 +40,11 @@ pub(crate) fn raw(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
         }
     }
     bytes.extend_from_slice(&mask);
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    if mask == [0; 4] {
+        bytes.extend_from_slice(payload);
+    } else {
+        bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    }
     bytes
 }
 
