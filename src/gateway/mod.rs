@@ -17,11 +17,13 @@
 //!
 //! # Layout
 //!
-//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` (RFC 6455) →
-//! [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A group message's way out: the
-//! layer → `hub` (one channel per group, its members) → `outbox` (what waits for one client) → `connection` → `socket`.
+//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` ([`websocket`]
+//! is its RFC 6455, without I/O) → [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A
+//! group message's way out: the layer → `hub` (one channel per group, its members) → `outbox` (what waits for one
+//! client) → `connection` → `socket`.
 
 pub mod session;
+pub mod websocket;
 
 mod auth;
 mod config;
