@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{coop, yield_now};
 
 use super::connection::{Connection, Opening, Taken, Turn};
-use super::delivery::{Delivery, Run};
+use super::delivery::{Delivery, Press, Run};
 use super::roster::{Bounds, Roster};
 use super::session::Input;
 use super::shared::Shared;
@@ -99,6 +99,7 @@ pub(crate) struct Shard<L> {
     looks: Option<usize>,
     buffer: Box<[u8]>,
     scratch: Vec<u8>,
+    press: Press,
     now: Instant,
     quiet: bool,
     /// Held while requests are in hand that were taken before it became quiet.
@@ -129,6 +130,7 @@ impl<L: ChannelLayer> Shard<L> {
             looks: Some(0),
             buffer: vec![0; READ].into(),
             scratch: Vec::new(),
+            press: None,
             now: Instant::now(),
             busy: None,
         }
@@ -220,7 +222,7 @@ impl<L: ChannelLayer> Shard<L> {
             let (mut queued, mut lost, mut volatile) = (0, 0, 0);
             for slot in self.rooms.members(roster.id()) {
                 let Some(seat) = self.slots.get(slot) else { continue };
-                match seat.connection.take(&mut some, roster.is_volatile(), bounds) {
+                match seat.connection.take(&mut some, &mut self.press, roster.is_volatile(), bounds) {
                     Taken::Queued => {
                         queued += 1;
                         seat.connection.list(slot, &mut self.dirty);
@@ -247,9 +249,8 @@ impl<L: ChannelLayer> Shard<L> {
     }
 
     fn send(&mut self, key: Key, message: Message) {
-        let shared = Arc::clone(&self.shared);
         let Some(seat) = self.slots.find(key) else { return };
-        seat.connection.take_direct(message, &shared.counters);
+        seat.connection.take_direct(message, &mut self.press, &self.shared.counters);
         seat.connection.list(key.slot(), &mut self.dirty);
     }
 
