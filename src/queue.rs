@@ -5,8 +5,10 @@
 //! and never across an await, and wakers run and are dropped outside it: a waker may own a task that owns a receiver.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// A queue of `T`, each item with a size in bytes.
 #[derive(Debug)]
