@@ -12,6 +12,9 @@ mod sync;
 #[path = "../../../src/queue.rs"]
 mod queue;
 
+#[path = "../../../src/row.rs"]
+mod row;
+
 use std::process::{Command, ExitCode};
 use std::thread;
 

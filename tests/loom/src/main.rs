@@ -5,8 +5,8 @@
 //! there. One more protocol is one more `#[path]` line, a file of models, and its names in [`MODELS`].
 //!
 //! ```text
-//! cargo test --release -p loom-tests             all models
-//! cargo test --release -p loom-tests -- drain    those with `drain` in the name
+//! cargo run --release -p loom-tests             all models
+//! cargo run --release -p loom-tests -- drain    those with `drain` in the name
 //! ```
 //!
 //! A failure prints what the threads did last; with `LOOM_LOCATION=1` and `LOOM_LOG=trace` it prints each step.
@@ -22,6 +22,9 @@ mod sync;
 #[expect(dead_code, reason = "the models need a part of it")]
 #[path = "../../../src/queue.rs"]
 mod queue;
+
+#[path = "../../../src/row.rs"]
+mod row;
 
 /// How often the model's threads are switched where they could have gone on. Every known lost wake-up shows with two.
 const PREEMPTIONS: usize = 3;

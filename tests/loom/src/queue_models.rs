@@ -80,7 +80,7 @@ pub(crate) fn close_wakes_all() {
     };
     let waiting = [waits(&queue), waits(&queue)];
     queue.close();
-    waiting.map(|thread| thread.join().unwrap());
+    waiting.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 pub(crate) fn drain_meets_pushes() {
@@ -115,6 +115,6 @@ pub(crate) fn two_producers() {
         assert_eq!(number, next[from], "in the producer's order, once");
         next[from] += 1;
     }
-    producers.map(|thread| thread.join().unwrap());
+    producers.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(matches!(waiter.poll_pop(&mut Context::from_waker(Waker::noop())), Poll::Pending), "nothing is left");
 }

@@ -11,7 +11,7 @@ use loom::thread;
 use self::inbox::{Bell, Inbox};
 
 #[expect(dead_code, reason = "the models need a part of it")]
-#[path = "../../../../src/gateway/shard/inbox.rs"]
+#[path = "../../../src/gateway/shard/inbox.rs"]
 mod inbox;
 
 /// What the shards are told, which the inbox only passes on.
@@ -62,7 +62,7 @@ pub(crate) fn told_while_falling_asleep() {
     let mut got = wait_for(&inbox, 2);
     got.sort_unstable();
     assert_eq!(got, [1, 2]);
-    tellers.map(|thread| thread.join().unwrap());
+    tellers.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// As the fan-out does it: every message is put in first, and who sleeps is woken after the locks.
