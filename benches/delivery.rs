@@ -33,7 +33,13 @@ fn main() {
         false => Load { rounds: 1, time: Duration::from_millis(1) },
     };
     println!("ns for each delivery, median of {} rounds", load.rounds);
-    println!("{:>7} {:>6} {:>6} {}", "threads", "window", "tasks", Side::ALL.map(|(name, _)| format!("{name:>10}")).concat());
+    println!(
+        "{:>7} {:>6} {:>6} {}",
+        "threads",
+        "window",
+        "tasks",
+        Side::ALL.map(|(name, _)| format!("{name:>10}")).concat()
+    );
     for threads in [1, 2] {
         for window in [1, WINDOW] {
             for tasks in [1, 100, 1_000] {

@@ -266,4 +266,5 @@ where
 }
 
 #[cfg(test)]
+#[path = "queue/tests.rs"]
 mod tests;

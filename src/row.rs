@@ -1,6 +1,6 @@
 //! A queue of few: most hold one thing at a time, which then needs no memory of its own and is found where the queue is.
 //!
-//! Its invariant: behind an empty first place there is nobody.
+//! Its invariant: what is in the first place is older than the rest, so it is only taken while there is nothing else.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ impl<T> Row<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.is_none() && self.rest.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -28,20 +28,24 @@ impl<T> Row<T> {
     }
 
     pub(crate) fn front(&self) -> Option<&T> {
-        self.first.as_ref()
+        self.first.as_ref().or_else(|| self.rest.front())
     }
 
     pub(crate) fn push_back(&mut self, item: T) {
-        match self.first {
-            None => self.first = Some(item),
-            Some(_) => self.rest.push_back(item),
+        if self.is_empty() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
         }
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let item = self.first.take()?;
-        if self.rest.capacity() > 0 {
-            self.advance();
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        let item = self.rest.pop_front()?;
+        if self.rest.is_empty() && self.rest.capacity() > KEPT_ROOM {
+            self.rest = VecDeque::new();
         }
         Some(item)
     }
@@ -59,8 +63,8 @@ impl<T> Row<T> {
 
     /// Takes the one with a key out, of things that are sorted by such keys.
     pub(crate) fn remove<K: Ord>(&mut self, key: &K, key_of: impl Fn(&T) -> K) -> Option<T> {
-        if key_of(self.first.as_ref()?) == *key {
-            return self.pop_front();
+        if self.first.as_ref().is_some_and(|first| key_of(first) == *key) {
+            return self.first.take();
         }
         let at = self.rest.binary_search_by_key(key, key_of).ok()?;
         self.rest.remove(at)
@@ -70,13 +74,6 @@ impl<T> Row<T> {
     #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
         self.rest.capacity()
-    }
-
-    fn advance(&mut self) {
-        self.first = self.rest.pop_front();
-        if self.rest.is_empty() && self.rest.capacity() > KEPT_ROOM {
-            self.rest = VecDeque::new();
-        }
     }
 }
 
@@ -92,5 +89,29 @@ impl<T> IntoIterator for Row<T> {
 impl<T> Extend<T> for Row<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         items.into_iter().for_each(|item| self.push_back(item));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_while_something_waits_comes_after_it() {
+        let mut row = Row::new();
+        row.extend([1, 2, 3]);
+        assert_eq!(row.pop_front(), Some(1));
+        row.push_back(4);
+        assert_eq!((row.len(), row.front()), (3, Some(&2)));
+        assert_eq!(row.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
+    }
+
+    #[test]
+    fn things_are_found_and_taken_out_wherever_they_are() {
+        let mut row = Row::new();
+        row.extend([1, 2, 3]);
+        assert_eq!((row.find(&1, |n| *n).copied(), row.find(&3, |n| *n).copied()), (Some(1), Some(3)));
+        assert_eq!([row.remove(&1, |n| *n), row.remove(&3, |n| *n), row.remove(&9, |n| *n)], [Some(1), Some(3), None]);
+        assert_eq!((row.pop_front(), row.is_empty()), (Some(2), true));
     }
 }

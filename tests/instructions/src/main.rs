@@ -48,7 +48,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if grown {
-        println!("\nA count grew by more than {TOLERANCE} %, or has no accepted value. Where that is the price of something,");
+        println!(
+            "\nA count grew by more than {TOLERANCE} %, or has no accepted value. Where that is the price of something,"
+        );
         println!("accept it and say in the commit what it buys: scripts/instructions --accept [part of a name]");
         return ExitCode::FAILURE;
     }
@@ -61,7 +63,8 @@ fn count_all(scenarios: &[&Scenario]) -> Vec<(&'static str, f64)> {
     let mut counted = Vec::new();
     for some in scenarios.chunks(parallel) {
         thread::scope(|scope| {
-            let running: Vec<_> = some.iter().map(|scenario| scope.spawn(|| (scenario.name, count(scenario)))).collect();
+            let running: Vec<_> =
+                some.iter().map(|scenario| scope.spawn(|| (scenario.name, count(scenario)))).collect();
             counted.extend(running.into_iter().map(|thread| thread.join().expect("the scenario is counted")));
         });
     }
