@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{coop, yield_now};
 
 use super::connection::{Connection, Opening, Taken, Turn};
-use super::delivery::{Delivery, Run};
+use super::delivery::{Delivery, Press, Run};
 use super::roster::{Bounds, Roster};
 use super::session::Input;
 use super::shared::Shared;
@@ -45,6 +45,9 @@ const READ: usize = 64 * 1024;
 
 /// How many sockets are written to, or messages handed round, before others may run.
 const CHUNK: usize = 256;
+
+/// How many sockets there are to be written to for each look at what is just arriving, before they are.
+const SOCKETS_PER_LOOK: usize = 16;
 
 /// What a shard is told, in this order.
 #[derive(Debug)]
@@ -92,8 +95,11 @@ pub(crate) struct Shard<L> {
     ready: Vec<u32>,
     /// Slots with something to write.
     dirty: Vec<u32>,
+    /// How often was looked for more to write since the last write, or nothing while the sockets are written to.
+    looks: Option<usize>,
     buffer: Box<[u8]>,
     scratch: Vec<u8>,
+    press: Press,
     now: Instant,
     quiet: bool,
     /// Held while requests are in hand that were taken before it became quiet.
@@ -121,8 +127,10 @@ impl<L: ChannelLayer> Shard<L> {
             commands: VecDeque::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
+            looks: Some(0),
             buffer: vec![0; READ].into(),
             scratch: Vec::new(),
+            press: None,
             now: Instant::now(),
             busy: None,
         }
@@ -144,6 +152,9 @@ impl<L: ChannelLayer> Shard<L> {
         }
         self.obey();
         self.ring();
+        if self.gathers() {
+            return Poll::Ready(true);
+        }
         self.write();
         if self.busy.is_some() && !self.slots.iter().any(|seat| seat.connection.is_busy()) {
             self.busy = None;
@@ -211,7 +222,7 @@ impl<L: ChannelLayer> Shard<L> {
             let (mut queued, mut lost, mut volatile) = (0, 0, 0);
             for slot in self.rooms.members(roster.id()) {
                 let Some(seat) = self.slots.get(slot) else { continue };
-                match seat.connection.take(&mut some, roster.is_volatile(), bounds) {
+                match seat.connection.take(&mut some, &mut self.press, roster.is_volatile(), bounds) {
                     Taken::Queued => {
                         queued += 1;
                         seat.connection.list(slot, &mut self.dirty);
@@ -238,9 +249,8 @@ impl<L: ChannelLayer> Shard<L> {
     }
 
     fn send(&mut self, key: Key, message: Message) {
-        let shared = Arc::clone(&self.shared);
         let Some(seat) = self.slots.find(key) else { return };
-        seat.connection.take_direct(message, &shared.counters);
+        seat.connection.take_direct(message, &mut self.press, &self.shared.counters);
         seat.connection.list(key.slot(), &mut self.dirty);
     }
 
@@ -288,6 +298,16 @@ impl<L: ChannelLayer> Shard<L> {
         }
     }
 
+    /// Whether to take along what is just arriving, before so many sockets are written to. A look costs a thousandth of
+    /// what that does, and each message that goes along saves each of them a write.
+    fn gathers(&mut self) -> bool {
+        match self.looks {
+            Some(looks) if looks < self.dirty.len() / SOCKETS_PER_LOOK => self.looks = Some(looks + 1),
+            _ => self.looks = None,
+        }
+        self.looks.is_some()
+    }
+
     /// Writes to as many sockets as go into a round.
     fn write(&mut self) {
         let count = self.dirty.len().min(CHUNK);
@@ -302,6 +322,9 @@ impl<L: ChannelLayer> Shard<L> {
             }
         }
         self.dirty.drain(..count);
+        if self.dirty.is_empty() {
+            self.looks = Some(0);
+        }
     }
 
     fn input(&mut self, slot: u32, input: Input) {
