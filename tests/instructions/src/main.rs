@@ -21,10 +21,6 @@ use std::thread;
 use counts::Counts;
 use scenarios::{SCENARIOS, Scenario};
 
-/// By how much a count may grow, in percent: more than what a patch release of rustc or of a dependency moves, and what the
-/// random seeds of hash maps do.
-const TOLERANCE: f64 = 5.0;
-
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, name, operations] = args.as_slice()
@@ -39,7 +35,7 @@ fn main() -> ExitCode {
     let chosen: Vec<_> = SCENARIOS.iter().filter(|scenario| scenario.name.contains(filter)).collect();
     let counted = count_all(&chosen);
     let mut counts = Counts::read();
-    let grown = report(&counts, &counted);
+    let grown = report(&counts, &chosen, &counted);
     if accept {
         counted.into_iter().for_each(|(name, count)| counts.set(name, count));
         counts.retain(|name| SCENARIOS.iter().any(|scenario| scenario.name == name));
@@ -49,7 +45,7 @@ fn main() -> ExitCode {
     }
     if grown {
         println!(
-            "\nA count grew by more than {TOLERANCE} %, or has no accepted value. Where that is the price of something,"
+            "\nA count grew by more than its tolerance, or has no accepted value. Where that is the price of something,"
         );
         println!("accept it and say in the commit what it buys: scripts/instructions --accept [part of a name]");
         return ExitCode::FAILURE;
@@ -93,10 +89,10 @@ fn callgrind(name: &str, operations: usize) -> u64 {
 }
 
 /// Prints the table. Returns whether a count grew, or is new.
-fn report(accepted: &Counts, counted: &[(&'static str, f64)]) -> bool {
+fn report(accepted: &Counts, scenarios: &[&Scenario], counted: &[(&'static str, f64)]) -> bool {
     let (mut grown, mut shrunk) = (false, false);
     println!("{:<52}{:>12}{:>12}{:>9}", "instructions for each operation", "accepted", "now", "change");
-    for (name, now) in counted {
+    for ((name, now), tolerance) in counted.iter().zip(scenarios.iter().map(|scenario| scenario.tolerance)) {
         let Some(before) = accepted.get(name) else {
             grown = true;
             println!("{name:<52}{:>12}{now:>12.0}      new", "-");
@@ -104,12 +100,12 @@ fn report(accepted: &Counts, counted: &[(&'static str, f64)]) -> bool {
         };
         let change = (now / before - 1.0) * 100.0;
         let verdict = match change {
-            change if change > TOLERANCE => "  GREW",
-            change if change < -TOLERANCE => "  cheaper",
+            change if change > tolerance => "  GREW",
+            change if change < -tolerance => "  cheaper",
             _ => "",
         };
-        grown |= change > TOLERANCE;
-        shrunk |= change < -TOLERANCE;
+        grown |= change > tolerance;
+        shrunk |= change < -tolerance;
         println!("{name:<52}{before:>12.0}{now:>12.0}{change:>+8.1}%{verdict}");
     }
     if shrunk {
