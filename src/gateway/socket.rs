@@ -174,12 +174,13 @@ impl Socket {
         flushed.map(|flushed| flushed.map_err(|_| Gone))
     }
 
-    /// Queues our close frame behind everything else, or in its place, but for what the peer has the beginning of.
-    /// Continue with [`poll_closed`](Self::poll_closed).
-    pub(crate) fn close(&mut self, code: CloseCode, reason: &str, discard: bool) {
-        if discard {
-            self.out.discard();
-        }
+    /// Drops what waits, but for what the peer has the beginning of. Returns how many frames.
+    pub(crate) fn discard(&mut self) -> usize {
+        self.out.discard()
+    }
+
+    /// Queues our close frame behind everything else. Continue with [`poll_closed`](Self::poll_closed).
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         self.push(websocket::close(code.0, reason), 1);
         self.closed = true;
     }
@@ -226,67 +227,74 @@ impl Socket {
 /// What is queued for the peer. Mostly it is one piece, which needs no memory of its own.
 #[derive(Debug, Default)]
 struct Outgoing {
-    first: Bytes,
-    more: VecDeque<Bytes>,
+    first: Piece,
+    more: VecDeque<Piece>,
     bytes: usize,
     frames: usize,
     /// The peer has the beginning of the first piece.
     begun: bool,
 }
 
+/// Whole frames, at first.
+#[derive(Debug, Default)]
+struct Piece {
+    bytes: Bytes,
+    frames: usize,
+}
+
 impl Outgoing {
     fn push(&mut self, bytes: Bytes, frames: usize) {
         self.bytes += bytes.len();
         self.frames += frames;
-        if self.first.is_empty() {
-            self.first = bytes;
+        let piece = Piece { bytes, frames };
+        if self.first.bytes.is_empty() {
+            self.first = piece;
         } else {
-            self.more.push_back(bytes);
+            self.more.push_back(piece);
         }
     }
 
     /// What to write next.
     fn gather<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if self.more.is_empty() || self.first.len() >= WRITE {
-            return &self.first;
+        if self.more.is_empty() || self.first.bytes.len() >= WRITE {
+            return &self.first.bytes;
         }
         scratch.clear();
-        for piece in std::iter::once(&self.first).chain(&self.more) {
+        for Piece { bytes, .. } in std::iter::once(&self.first).chain(&self.more) {
             let room = WRITE - scratch.len();
-            scratch.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.len() >= room {
+            scratch.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if bytes.len() >= room {
                 break;
             }
         }
         scratch
     }
 
+    /// Forgets what the peer has.
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while written >= self.first.len() && written > 0 {
-            written -= self.first.len();
+        while written > 0 && written >= self.first.bytes.len() {
+            written -= self.first.bytes.len();
+            self.frames -= self.first.frames;
             self.first = self.more.pop_front().unwrap_or_default();
             self.begun = false;
         }
         if written > 0 {
-            self.first.advance(written);
+            self.first.bytes.advance(written);
             self.begun = true;
         }
         if self.bytes == 0 {
-            *self = Self::default();
+            self.more = VecDeque::new();
         }
     }
 
-    /// Drops everything that the peer has nothing of.
-    fn discard(&mut self) {
-        let first = if self.begun { std::mem::take(&mut self.first) } else { Bytes::new() };
-        *self = Self {
-            bytes: first.len(),
-            frames: usize::from(self.begun),
-            begun: self.begun,
-            first,
-            more: VecDeque::new(),
-        };
+    /// Drops everything that the peer has nothing of. Returns how many frames.
+    fn discard(&mut self) -> usize {
+        let first = if self.begun { std::mem::take(&mut self.first) } else { Piece::default() };
+        let dropped = self.frames - first.frames;
+        let (bytes, frames) = (first.bytes.len(), first.frames);
+        *self = Self { first, more: VecDeque::new(), bytes, frames, begun: self.begun };
+        dropped
     }
 }
 

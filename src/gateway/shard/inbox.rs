@@ -111,12 +111,9 @@ impl Inbox {
         !state.running
     }
 
-    /// Throws everything away: the shard was dropped with its runtime.
-    pub(super) fn abandon(&self) {
-        let mut state = self.lock();
-        let abandoned = std::mem::take(&mut *state);
-        drop(state);
-        drop(abandoned);
+    /// Ends a shard that was dropped before it had done everything. Returns what it was told.
+    pub(super) fn abandon(&self) -> VecDeque<Command> {
+        std::mem::take(&mut *self.lock()).commands
     }
 
     /// How many connections the shard has.
