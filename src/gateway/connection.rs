@@ -267,8 +267,11 @@ impl Connection {
                 self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
             }
             Effect::Close(code, reason) => {
-                // A client that is too slow for what waits would be too slow for a close frame behind it.
-                self.socket.close(code, &reason, code == CloseCode::SLOW_CONSUMER);
+                if code == CloseCode::SLOW_CONSUMER {
+                    // Too slow for what waits, it would be too slow for a close frame behind that.
+                    host.shared.counters.dropped_slow.add(self.socket.discard() as u64);
+                }
+                self.socket.close(code, &reason);
                 self.end(host, Some(code));
             }
         }

@@ -43,8 +43,11 @@ pub(crate) use timers::Alarm;
 /// What is read at once. One buffer serves all connections of a shard.
 const READ: usize = 64 * 1024;
 
-/// How many sockets are written to, or messages handed round, before others may run.
+/// How many connections are looked at, sockets written to or commands followed in a round, before others may run.
 const CHUNK: usize = 256;
+
+/// How many pieces are appended to what waits for members, between two times that it is written.
+const APPENDS: usize = 64 * 1024;
 
 /// How many sockets there are to be written to for each look at what is just arriving, before they are.
 const SOCKETS_PER_LOOK: usize = 16;
@@ -104,6 +107,8 @@ pub(crate) struct Shard<L> {
     quiet: bool,
     /// Held while requests are in hand that were taken before it became quiet.
     busy: Option<mpsc::Sender<()>>,
+    /// It has told its inbox that it ends.
+    stopped: bool,
 }
 
 /// A connection, and the waker that stands for it.
@@ -133,6 +138,7 @@ impl<L: ChannelLayer> Shard<L> {
             press: None,
             now: Instant::now(),
             busy: None,
+            stopped: false,
         }
     }
 
@@ -147,10 +153,14 @@ impl<L: ChannelLayer> Shard<L> {
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.now = tokio::time::Instant::now().into_std();
         self.inbox.take(&mut self.commands, &mut self.ready);
-        for slot in std::mem::take(&mut self.ready) {
+        let later = self.ready.split_off(self.ready.len().min(CHUNK));
+        for slot in std::mem::replace(&mut self.ready, later) {
             self.look(slot);
         }
-        self.obey();
+        // While sockets are written to, what comes waits in the inbox, which is bounded: no faster sender fills them up.
+        if self.looks.is_some() {
+            self.obey();
+        }
         self.ring();
         if self.gathers() {
             return Poll::Ready(true);
@@ -163,6 +173,7 @@ impl<L: ChannelLayer> Shard<L> {
             return Poll::Ready(true);
         }
         if self.slots.is_empty() && self.inbox.stop() {
+            self.stopped = true;
             return Poll::Ready(false);
         }
         if self.inbox.sleep(cx.waker()) { Poll::Pending } else { Poll::Ready(true) }
@@ -178,15 +189,18 @@ impl<L: ChannelLayer> Shard<L> {
 
     /// Does what it was told, as much as goes into a round.
     fn obey(&mut self) {
-        let mut run = Vec::new();
+        let (mut run, mut appended) = (Vec::new(), 0);
         for _ in 0..CHUNK {
             match self.commands.pop_front() {
                 None => return,
                 Some(Command::Group(delivery)) => {
                     run.push(delivery);
                     self.extend(&mut run);
-                    self.hand_round(&run);
+                    appended += self.hand_round(&run);
                     run.clear();
+                    if appended > APPENDS {
+                        return;
+                    }
                 }
                 Some(Command::Send(key, message)) => self.send(key, message),
                 Some(Command::Open(opening)) => self.open(*opening),
@@ -209,17 +223,17 @@ impl<L: ChannelLayer> Shard<L> {
         }
     }
 
-    /// Queues messages for each member of their group.
-    fn hand_round(&mut self, run: &[Arc<Delivery>]) {
+    /// Queues messages for each member of their group. Returns in how many pieces.
+    fn hand_round(&mut self, run: &[Arc<Delivery>]) -> usize {
         let roster = run[0].roster();
         let (config, counters) = (&self.shared.config, &self.shared.counters);
         let bounds = Bounds { messages: config.outbound_messages, bytes: config.outbound_bytes };
         run.iter().for_each(|delivery| roster.part(self.number).release(delivery.size()));
-        let mut slow = Vec::new();
+        let (mut slow, mut appended) = (Vec::new(), 0);
         let mut rest = run;
         while !rest.is_empty() {
             let (mut some, others) = Run::split(rest);
-            let (mut queued, mut lost, mut volatile) = (0, 0, 0);
+            let (mut queued, mut lost, mut volatile) = (0usize, 0, 0);
             for slot in self.rooms.members(roster.id()) {
                 let Some(seat) = self.slots.get(slot) else { continue };
                 match seat.connection.take(&mut some, &mut self.press, roster.is_volatile(), bounds) {
@@ -237,15 +251,17 @@ impl<L: ChannelLayer> Shard<L> {
                 }
             }
             let messages = some.len() as u64;
-            counters.deliveries.add(queued * messages);
-            counters.frames_out.add(queued * messages);
+            counters.deliveries.add(queued as u64 * messages);
+            counters.frames_out.add(queued as u64 * messages);
             counters.dropped_slow.add(lost * messages);
             counters.dropped_volatile.add(volatile * messages);
+            appended += queued;
             rest = others;
         }
         for slot in slow {
             self.input(slot, Input::Overflow);
         }
+        appended
     }
 
     fn send(&mut self, key: Key, message: Message) {
@@ -369,11 +385,19 @@ impl<L: ChannelLayer> Shard<L> {
     }
 }
 
-/// With its runtime, mostly: nobody waits for what it would have done.
+/// With its runtime, or by a panic of its own: others must find the inbox as if it had never run.
 impl<L> Drop for Shard<L> {
     fn drop(&mut self) {
-        if !self.slots.is_empty() {
-            self.inbox.abandon();
+        if self.stopped {
+            return;
+        }
+        self.commands.append(&mut self.inbox.abandon());
+        for command in &self.commands {
+            match command {
+                Command::Group(delivery) => delivery.roster().part(self.number).release(delivery.size()),
+                Command::Lost(roster, _) => roster.part(self.number).end_losing(),
+                _ => {}
+            }
         }
     }
 }
