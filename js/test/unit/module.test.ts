@@ -103,7 +103,7 @@ it('has a callback call back into the client', async () => {
 
 it('has the codes that the facade raises itself', async () => {
   const built = resolve(process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../../target'), 'npm');
-  const glue: Glue = await import(resolve(built, 'core.js'));
+  const glue: Glue & { version(): string } = await import(resolve(built, 'core.js'));
   await glue.default({ module_or_path: readFileSync(resolve(built, 'core_bg.wasm')) });
   for (const [name, { code, temporary }] of Object.entries(LOCAL)) {
     expect([glue.code_name(code), glue.is_temporary(code)]).toEqual([name, temporary]);
