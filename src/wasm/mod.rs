@@ -1,4 +1,4 @@
-//! What the npm package binds to: one class and a few functions, without decisions of their own.
+//! What the npm package binds to: one class and three functions, without decisions of their own.
 //!
 //! The TypeScript facade makes promises, iterators and typed errors of them. Message bodies cross as JSON text, which
 //! JavaScript's own parser reads; no object tree is built here. Names of codes come from here too, so no table
@@ -16,12 +16,6 @@ use crate::protocol::{Action, ServerFrame, action};
 // The standard library's allocator is about eight kilobytes larger. This module has no threads, as talc asks for.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
-/// The version of the crate and of the package.
-#[wasm_bindgen]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").into()
-}
 
 /// The name of a code of any kind, or `unknown`.
 #[wasm_bindgen]

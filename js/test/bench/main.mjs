@@ -1,6 +1,6 @@
 /**
  * Messages decoded per second by this package's client and by others, in Node and in headless Chromium:
- * `node main.mjs [--quick] [--runtime node|chromium] [--json FILE]`. `scripts/bench-client` installs and builds what it takes.
+ * `node main.mjs [--quick] [--runtime node|chromium] [--platform-events] [--json FILE]`. `scripts/bench-client` installs and builds what it takes.
  *
  * A ratio is a library's rate by ours in the same round: below one it is slower than ours. Samples are short and rounds
  * many, so that other work on the machine falls on single samples: medians, with the middle half of the rounds beside them.
@@ -16,12 +16,21 @@ const OURS = 'channel-layers';
 const built = join(import.meta.dirname, 'node_modules/.built');
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, runtime: { type: 'string', multiple: true }, json: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    runtime: { type: 'string', multiple: true },
+    'platform-events': { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
 });
 const effort = options.quick ? { rounds: 41, seconds: 0.005 } : { rounds: 301, seconds: 0.005 };
 
+/** For socket.mjs, before it is loaded. */
+const events = { platform: options['platform-events'] };
+
 const RUNTIMES = {
   async node() {
+    globalThis.benchEvents = events;
     const { measure } = await load(await bundle('measure.mjs', 'measure.mjs', { format: 'esm', platform: 'browser' }));
     return measure(effort);
   },
@@ -34,6 +43,7 @@ const RUNTIMES = {
     const [browser, site] = await Promise.all([startChromium(), startSite(built)]);
     try {
       const page = await browser.newPage();
+      await page.addInitScript((events) => { globalThis.benchEvents = events; }, events);
       await page.goto(`${site.url}/index.html`);
       return await page.evaluate((effort) => globalThis.bench.measure(effort), effort);
     } finally {
