@@ -154,7 +154,7 @@ export class Connection implements Handler {
     this.#end = error;
     const core = this.#core;
     this.#core = undefined;
-    this.#shortcut.listen(undefined, undefined);
+    this.#shortcut.listen();
     // Not at once: this may run inside a call that the core made.
     queueMicrotask(() => core?.free());
     for (const command of this.#commands.splice(0)) command.refuse(error);

@@ -48,7 +48,7 @@ export class Shortcut {
   }
 
   /** Hears of each message before the module does, and keeps from it what it delivers itself. */
-  listen(socket: EventTarget | undefined, core: Core | undefined): void {
+  listen(socket?: EventTarget, core?: Core): void {
     this.#socket = socket;
     let earlier = 0;
     socket?.addEventListener('message', (event) => {

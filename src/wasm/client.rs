@@ -99,17 +99,17 @@ impl Core {
     /// How many frames that begin with a [`message_head`](super::message_head), with nothing but `}` behind the message,
     /// the facade may deliver by itself before it asks again. `earlier` is how many others of their socket came here.
     pub fn pass(&self, earlier: u32) -> u32 {
-        self.handle.with_no_effect(|session, now| session.pass(earlier, now))
+        self.handle.with(|session, now| session.pass(earlier, now))
     }
 
     /// The connection's own channel, while there is one.
     pub fn channel(&self) -> Option<String> {
-        self.handle.with_no_effect(|session, _| session.channel().map(|channel| channel.as_str().into()))
+        self.handle.with(|session, _| session.channel().map(|channel| channel.as_str().into()))
     }
 
     /// Who the client is to the gateway, where it knows.
     pub fn user(&self) -> Option<String> {
-        self.handle.with_no_effect(|session, _| session.user().map(Into::into))
+        self.handle.with(|session, _| session.user().map(Into::into))
     }
 
     /// Ends the client. The handler gets what is outstanding, and one last state.
