@@ -11,8 +11,6 @@ import type { Core } from './binding.js';
 import { decode } from './codec.js';
 import type { Sink } from './connection.js';
 
-const BRACE = 125;
-
 /** How a frame begins, and whose messages begin so. */
 interface Way {
   readonly head: string | undefined;
@@ -61,7 +59,7 @@ export class Shortcut {
   #take(event: MessageEvent, core: Core | undefined, earlier: number): boolean {
     const text: unknown = event.data;
     // Some sockets that are not a browser's have simpler events, which cannot be kept from another listener.
-    if (typeof text !== 'string' || text.charCodeAt(text.length - 2) !== BRACE || !event.stopImmediatePropagation) return false;
+    if (typeof text !== 'string' || !text.endsWith('}}') || !event.stopImmediatePropagation) return false;
     const at = text.indexOf('{', 1);
     const head = text.slice(0, at);
     // Messages for one group tend to come in a row, and to compare a text takes a fifth of looking it up.

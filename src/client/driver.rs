@@ -65,10 +65,14 @@ impl Drop for Owner {
 impl Handle {
     /// Calls the session, and sees to it that what follows is carried out.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Duration) -> T) -> T {
-        let shared = &*self.0.0;
-        let result = shared.with(act);
-        shared.waker.wake();
+        let result = self.with_no_effect(act);
+        self.0.0.waker.wake();
         result
+    }
+
+    /// The same for a call after which there is nothing to carry out.
+    pub(crate) fn with_no_effect<T>(&self, act: impl FnOnce(&mut Session, Duration) -> T) -> T {
+        self.0.0.with(act)
     }
 }
 

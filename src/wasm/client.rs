@@ -99,7 +99,7 @@ impl Core {
     /// How many frames that begin with a [`message_head`](super::message_head), with nothing but `}` behind the message,
     /// the facade may deliver by itself before it asks again. `earlier` is how many others of their socket came here.
     pub fn pass(&self, earlier: u32) -> u32 {
-        self.handle.with(|session, now| session.pass(earlier, now))
+        self.handle.with_no_effect(|session, now| session.pass(earlier, now))
     }
 
     /// The connection's own channel, while there is one.

@@ -76,14 +76,14 @@ class Lane {
     [this.#heard, this.#wanted] = [0, this.#count];
     const done = new Promise((resolve) => { this.#done = resolve; });
     const [socket, frames] = [this.#socket, this.#frames];
-    const start = performance.now();
+    const start = clock();
     for (let at = 0; at < this.#count; at++) {
       socket.receive(frames[at % FRAMES]);
       await undefined;
       if (at % BATCH === BATCH - 1) await turn();
     }
     await done;
-    return (1000 * this.#count) / (performance.now() - start);
+    return (1000 * this.#count) / (clock() - start);
   }
 
   #hear(message) {
@@ -91,6 +91,13 @@ class Lane {
     this.#heard += 1;
     if (this.#heard === this.#wanted) this.#done();
   }
+}
+
+/** Milliseconds: of the processor's where the platform tells, so that other programs' turns on it do not count. */
+function clock() {
+  if (!globalThis.process) return performance.now();
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 const channel = globalThis.setImmediate ? undefined : new MessageChannel();
