@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
   },
 });
-const effort = options.quick ? { rounds: 41, seconds: 0.005 } : { rounds: 301, seconds: 0.005 };
+const effort = options.quick ? { rounds: 31, seconds: 0.01 } : { rounds: 201, seconds: 0.01 };
 
 /** For socket.mjs, before it is loaded. */
 const events = { platform: options['platform-events'] };
