@@ -1,6 +1,6 @@
 # Thin names over scripts/, each of which runs alone and says what it needs.
 
-.PHONY: help run build npm test check bench clean
+.PHONY: help run build npm test check fuzz bench clean
 
 help:         ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ test:         ## set up what is missing and run every test
 
 check:        ## formatting, lints on both targets, docs, structure rules
 	@scripts/check
+
+fuzz:         ## fuzz what strangers' bytes reach, a minute each target
+	@scripts/fuzz
 
 bench:        ## run the benchmarks
 	@scripts/bench

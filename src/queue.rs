@@ -4,9 +4,11 @@
 //! it waits passes its wake-up on, so no item waits while a receiver does. The lock is held for a few instructions
 //! and never across an await, and wakers run and are dropped outside it: a waker may own a task that owns a receiver.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
+
+use crate::row::Row;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A queue of `T`, each item with a size in bytes.
 #[derive(Debug)]
@@ -18,11 +20,11 @@ pub(crate) struct Queue<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    items: VecDeque<(T, usize)>,
+    items: Row<(T, usize)>,
     bytes: usize,
     closed: bool,
     /// Receivers that wait, oldest first, each under the key of its [`Waiter`]. Keys only grow, so it is sorted by them.
-    waiting: VecDeque<(u64, Waker)>,
+    waiting: Row<(u64, Waker)>,
     next_key: u64,
 }
 
@@ -35,14 +37,11 @@ pub(crate) enum Refused<T> {
     Closed(T),
 }
 
-/// Room for so many items is kept by an empty queue; more is given back, so that a burst costs no memory afterwards.
-const KEPT_ROOM: usize = 32;
-
 impl<T> Queue<T> {
     /// A queue that refuses an item when it holds `max_items`, or when it holds anything and would pass `max_bytes`. So
     /// one item always fits, whatever its size.
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state = State { items: VecDeque::new(), bytes: 0, closed: false, waiting: VecDeque::new(), next_key: 0 };
+        let state = State { items: Row::new(), bytes: 0, closed: false, waiting: Row::new(), next_key: 0 };
         Self { state: Mutex::new(state), max_items, max_bytes }
     }
 
@@ -92,7 +91,7 @@ impl<T> Queue<T> {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = std::mem::replace(&mut state.waiting, Row::new());
         drop(state);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
@@ -101,7 +100,7 @@ impl<T> Queue<T> {
     pub(crate) fn clear(&self) -> usize {
         let mut state = self.lock();
         state.bytes = 0;
-        let items = std::mem::take(&mut state.items);
+        let items = std::mem::replace(&mut state.items, Row::new());
         drop(state);
         items.len()
     }
@@ -142,14 +141,7 @@ impl<T> State<T> {
     fn pop(&mut self) -> Option<T> {
         let (item, bytes) = self.items.pop_front()?;
         self.bytes -= bytes;
-        if self.items.is_empty() && self.items.capacity() > KEPT_ROOM {
-            self.items = VecDeque::new();
-        }
         Some(item)
-    }
-
-    fn place(&self, key: Option<u64>) -> Option<usize> {
-        self.waiting.binary_search_by_key(&key?, |(key, _)| *key).ok()
     }
 
     /// Registers the receiver with this key for a wake-up; ready when there will be none. A waker that is no longer
@@ -158,9 +150,10 @@ impl<T> State<T> {
         if self.closed {
             return (Poll::Ready(()), None);
         }
-        let old = match self.place(*key) {
-            Some(at) if self.waiting[at].1.will_wake(cx.waker()) => None,
-            Some(at) => Some(std::mem::replace(&mut self.waiting[at].1, cx.waker().clone())),
+        let place = key.and_then(|key| self.waiting.find(&key, |(key, _)| *key));
+        let old = match place {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => None,
+            Some((_, waker)) => Some(std::mem::replace(waker, cx.waker().clone())),
             None => {
                 self.waiting.push_back((self.next_key, cx.waker().clone()));
                 *key = Some(self.next_key);
@@ -173,8 +166,8 @@ impl<T> State<T> {
 
     /// Gives up the place of the receiver with this key; its waker comes back, to be dropped outside the lock.
     fn leave(&mut self, key: &mut Option<u64>) -> Option<Waker> {
-        let at = self.place(key.take());
-        at.and_then(|at| self.waiting.remove(at)).map(|(_, waker)| waker)
+        let key = key.take()?;
+        self.waiting.remove(&key, |(key, _)| *key).map(|(_, waker)| waker)
     }
 }
 
@@ -273,4 +266,5 @@ where
 }
 
 #[cfg(test)]
+#[path = "queue/tests.rs"]
 mod tests;

@@ -3,18 +3,18 @@
 //! A channel and its groups know each other. Both sides change together, under the lock of the channel's list, which is
 //! always taken before a group's lock. So a group has a member exactly if the member's list has the group.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use tokio::time::Instant;
 
+use super::memberships::Memberships;
 use super::stats::Counters;
 use super::table::{Entry, closed};
 use crate::layer::mailbox::{HasInbox, Inbox, Slot};
 use crate::queue::Refused;
-use crate::{ChannelName, Error, ErrorKind, GroupName};
+use crate::{ChannelName, Error, ErrorKind};
 
 #[derive(Debug)]
 pub(in crate::layer) struct Channel {
@@ -22,12 +22,12 @@ pub(in crate::layer) struct Channel {
     /// What a channel that no mailbox owns counts against the bound on their names.
     permit: Option<Permit>,
     /// The groups it is in; nothing once its owner is gone.
-    groups: Mutex<Option<HashSet<GroupName>>>,
+    groups: Mutex<Option<Memberships>>,
 }
 
 impl Channel {
     pub(super) fn new(inbox: Inbox, permit: Option<Permit>) -> Self {
-        Self { inbox, permit, groups: Mutex::new(Some(HashSet::new())) }
+        Self { inbox, permit, groups: Mutex::new(Some(Memberships::default())) }
     }
 
     /// Whether a mailbox owns it, or did.
@@ -42,19 +42,18 @@ impl Channel {
 
     /// Queues a message, and returns whom to wake for it. Messages that have expired make room first.
     pub(super) fn deliver(&self, slot: Slot, now: Instant) -> Result<Option<Waker>, Full> {
-        let (queue, size) = (&self.inbox.queue, slot.message.size());
-        let pushed = match queue.push_unwoken(slot, size) {
-            Err(Refused::Full(slot)) if self.inbox.drop_expired(now) > 0 => queue.push_unwoken(slot, size),
+        let pushed = match self.inbox.push(slot) {
+            Err(Refused::Full(slot)) if self.inbox.drop_expired(now) > 0 => self.inbox.push(slot),
             pushed => pushed,
         };
         pushed.map_err(|refused| match refused {
             Refused::Closed(_) => Full::Closed,
-            Refused::Full(_) if queue.len() < queue.max_items() => Full::Bytes,
-            Refused::Full(_) => Full::Messages,
+            Refused::Full(_) if self.inbox.is_at_capacity() => Full::Messages,
+            Refused::Full(_) => Full::Bytes,
         })
     }
 
-    pub(super) fn groups(&self) -> MutexGuard<'_, Option<HashSet<GroupName>>> {
+    pub(super) fn groups(&self) -> MutexGuard<'_, Option<Memberships>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
