@@ -4,6 +4,7 @@
 //! it waits passes its wake-up on, so no item waits while a receiver does. The lock is held for a few instructions
 //! and never across an await, and wakers run and are dropped outside it: a waker may own a task that owns a receiver.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
@@ -20,7 +21,7 @@ pub(crate) struct Queue<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    items: Row<(T, usize)>,
+    items: VecDeque<(T, usize)>,
     bytes: usize,
     closed: bool,
     /// Receivers that wait, oldest first, each under the key of its [`Waiter`]. Keys only grow, so it is sorted by them.
@@ -37,11 +38,14 @@ pub(crate) enum Refused<T> {
     Closed(T),
 }
 
+/// Room for so many items is kept by an empty queue; more is given back, so that a burst costs no memory afterwards.
+const KEPT_ROOM: usize = 32;
+
 impl<T> Queue<T> {
     /// A queue that refuses an item when it holds `max_items`, or when it holds anything and would pass `max_bytes`. So
     /// one item always fits, whatever its size.
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state = State { items: Row::new(), bytes: 0, closed: false, waiting: Row::new(), next_key: 0 };
+        let state = State { items: VecDeque::new(), bytes: 0, closed: false, waiting: Row::new(), next_key: 0 };
         Self { state: Mutex::new(state), max_items, max_bytes }
     }
 
@@ -100,7 +104,7 @@ impl<T> Queue<T> {
     pub(crate) fn clear(&self) -> usize {
         let mut state = self.lock();
         state.bytes = 0;
-        let items = std::mem::replace(&mut state.items, Row::new());
+        let items = std::mem::take(&mut state.items);
         drop(state);
         items.len()
     }
@@ -119,7 +123,7 @@ impl<T> Queue<T> {
     /// How many receivers wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().waiting.iter().count()
     }
 
     /// The most items that it holds.
@@ -141,6 +145,9 @@ impl<T> State<T> {
     fn pop(&mut self) -> Option<T> {
         let (item, bytes) = self.items.pop_front()?;
         self.bytes -= bytes;
+        if self.items.is_empty() && self.items.capacity() > KEPT_ROOM {
+            self.items = VecDeque::new();
+        }
         Some(item)
     }
 

@@ -4,9 +4,6 @@
 
 use std::collections::VecDeque;
 
-/// Room for so many is kept when all are gone; more is given back, so that a burst costs no memory afterwards.
-const KEPT_ROOM: usize = 32;
-
 /// First in, first out.
 #[derive(Debug)]
 pub(crate) struct Row<T> {
@@ -23,12 +20,12 @@ impl<T> Row<T> {
         self.first.is_none() && self.rest.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+    pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
+        self.first.as_mut().or_else(|| self.rest.front_mut())
     }
 
-    pub(crate) fn front(&self) -> Option<&T> {
-        self.first.as_ref().or_else(|| self.rest.front())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
     }
 
     pub(crate) fn push_back(&mut self, item: T) {
@@ -44,7 +41,7 @@ impl<T> Row<T> {
             return Some(first);
         }
         let item = self.rest.pop_front()?;
-        if self.rest.is_empty() && self.rest.capacity() > KEPT_ROOM {
+        if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
         Some(item)
@@ -69,11 +66,11 @@ impl<T> Row<T> {
         let at = self.rest.binary_search_by_key(key, key_of).ok()?;
         self.rest.remove(at)
     }
+}
 
-    /// How many more fit before memory is asked for.
-    #[cfg(test)]
-    pub(crate) fn room(&self) -> usize {
-        self.rest.capacity()
+impl<T> Default for Row<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -102,7 +99,7 @@ mod tests {
         row.extend([1, 2, 3]);
         assert_eq!(row.pop_front(), Some(1));
         row.push_back(4);
-        assert_eq!((row.len(), row.front()), (3, Some(&2)));
+        assert_eq!((row.front_mut().copied(), row.iter().count()), (Some(2), 3));
         assert_eq!(row.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
     }
 

@@ -9,7 +9,6 @@
 //! peer's, ends the stream and reads what still comes, because closing a TCP stream with unread bytes resets it, and
 //! a reset can overtake the close frame. Waiting is bounded by the caller's deadline.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -23,6 +22,7 @@ use tokio::net::TcpStream;
 use super::session::FrameKind;
 use super::websocket::{self, Decoder, Event, Violation};
 use crate::protocol::CloseCode;
+use crate::row::Row;
 
 /// The most bytes that one write takes, and that are copied for it.
 const WRITE: usize = 64 * 1024;
@@ -224,11 +224,10 @@ impl Socket {
     }
 }
 
-/// What is queued for the peer. Mostly it is one piece, which needs no memory of its own.
+/// What is queued for the peer, mostly in one piece.
 #[derive(Debug, Default)]
 struct Outgoing {
-    first: Piece,
-    more: VecDeque<Piece>,
+    pieces: Row<Piece>,
     bytes: usize,
     frames: usize,
     /// The peer has the beginning of the first piece.
@@ -236,7 +235,7 @@ struct Outgoing {
 }
 
 /// Whole frames, at first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Piece {
     bytes: Bytes,
     frames: usize,
@@ -246,21 +245,21 @@ impl Outgoing {
     fn push(&mut self, bytes: Bytes, frames: usize) {
         self.bytes += bytes.len();
         self.frames += frames;
-        let piece = Piece { bytes, frames };
-        if self.first.bytes.is_empty() {
-            self.first = piece;
-        } else {
-            self.more.push_back(piece);
-        }
+        self.pieces.push_back(Piece { bytes, frames });
     }
 
     /// What to write next.
     fn gather<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if self.more.is_empty() || self.first.bytes.len() >= WRITE {
-            return &self.first.bytes;
+        let mut pieces = self.pieces.iter().map(|piece| &piece.bytes).peekable();
+        match pieces.next() {
+            Some(first) if pieces.peek().is_none() || first.len() >= WRITE => return first,
+            None => return &[],
+            Some(first) => {
+                scratch.clear();
+                scratch.extend_from_slice(first);
+            }
         }
-        scratch.clear();
-        for Piece { bytes, .. } in std::iter::once(&self.first).chain(&self.more) {
+        for bytes in pieces {
             let room = WRITE - scratch.len();
             scratch.extend_from_slice(&bytes[..bytes.len().min(room)]);
             if bytes.len() >= room {
@@ -273,28 +272,28 @@ impl Outgoing {
     /// Forgets what the peer has.
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while written > 0 && written >= self.first.bytes.len() {
-            written -= self.first.bytes.len();
-            self.frames -= self.first.frames;
-            self.first = self.more.pop_front().unwrap_or_default();
+        while let Some(first) = self.pieces.front_mut() {
+            if written < first.bytes.len() {
+                self.begun |= written > 0;
+                first.bytes.advance(written);
+                return;
+            }
+            written -= first.bytes.len();
+            self.frames -= first.frames;
             self.begun = false;
-        }
-        if written > 0 {
-            self.first.bytes.advance(written);
-            self.begun = true;
-        }
-        if self.bytes == 0 {
-            self.more = VecDeque::new();
+            self.pieces.pop_front();
         }
     }
 
     /// Drops everything that the peer has nothing of. Returns how many frames.
     fn discard(&mut self) -> usize {
-        let first = if self.begun { std::mem::take(&mut self.first) } else { Piece::default() };
-        let dropped = self.frames - first.frames;
-        let (bytes, frames) = (first.bytes.len(), first.frames);
-        *self = Self { first, more: VecDeque::new(), bytes, frames, begun: self.begun };
-        dropped
+        let before = std::mem::take(self);
+        let first = before.pieces.into_iter().next().filter(|_| before.begun);
+        if let Some(Piece { bytes, frames }) = first {
+            self.push(bytes, frames);
+            self.begun = true;
+        }
+        before.frames - self.frames
     }
 }
 
