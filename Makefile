@@ -27,4 +27,4 @@ bench:        ## run the benchmarks
 	@scripts/bench
 
 clean:        ## remove everything that was built or installed into the project
-	rm -rf target fuzz/target pkg/dist js/node_modules
+	rm -rf target fuzz/target pkg/dist js/node_modules js/test/bench/node_modules
