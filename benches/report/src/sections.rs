@@ -1,0 +1,163 @@
+//! The parts of the report, in its order.
+
+use crate::results::{At, Results};
+use crate::text::{number, table};
+use crate::{aims, charts};
+
+/// Whom the tables compare, with the names that people know.
+pub(crate) const SERVERS: [(&str, &str); 6] = [
+    ("gateway", "channel-layers"),
+    ("gateway-msgpack", "channel-layers, MessagePack"),
+    ("uws", "uWebSockets.js"),
+    ("centrifuge", "centrifuge (Centrifugo)"),
+    ("socket.io", "Socket.IO"),
+    ("channels", "Django Channels, uvicorn"),
+];
+
+/// The name of a server for people.
+pub(crate) fn name(server: &str) -> &str {
+    SERVERS.iter().find(|(short, _)| *short == server).map_or(server, |(_, name)| name)
+}
+
+/// A table of figures for each server that was measured there; those of `beside` come with our ratio.
+struct Section {
+    title: &'static str,
+    about: &'static str,
+    at: At,
+    unit: &'static str,
+    columns: &'static [(&'static str, &'static str)],
+}
+
+const BUSY: [(&str, &str); 3] =
+    [("deliveries/s", "deliveries_per_s"), ("server busy", "server_busy"), ("load client busy", "client_busy")];
+
+const SECTIONS: [Section; 8] = [
+    Section {
+        title: "Fan-out, one broadcast at a time",
+        about: "A message goes to 1,000 clients, and the next once all have it: each delivery is a write of its own, so \
+                this is mostly the kernel's cost of writing to a socket.",
+        at: At { row: "window 1", clients: 1000, figure: "cpu_us" },
+        unit: "CPU µs per delivery",
+        columns: &BUSY,
+    },
+    Section {
+        title: "Fan-out, 16 broadcasts under way",
+        about: "A busy group: messages that wait for the same client can be written together, and here is seen who does.",
+        at: At { row: "window 16", clients: 1000, figure: "cpu_us" },
+        unit: "CPU µs per delivery",
+        columns: &BUSY,
+    },
+    Section {
+        title: "Latency",
+        about: "20 broadcasts a second to 1,000 clients. From the moment at which a message was due to be sent until a client \
+                has read it, over all clients; the load client reads them one after the other.",
+        at: At { row: "latency", clients: 1000, figure: "p99_ms" },
+        unit: "99 % within, ms",
+        columns: &[("50 % within, ms", "p50_ms"), ("server busy", "server_busy"), ("load client busy", "client_busy")],
+    },
+    Section {
+        title: "Beside Django Channels",
+        about: "500 clients, one broadcast at a time. Django's side is an ordinary consumer with the in-memory layer.",
+        at: At { row: "window 1", clients: 500, figure: "deliveries_per_s" },
+        unit: "deliveries/s",
+        columns: &[
+            ("CPU µs per delivery", "cpu_us"),
+            ("server busy", "server_busy"),
+            ("load client busy", "client_busy"),
+        ],
+    },
+    Section {
+        title: "Memory of idle clients",
+        about: "10,000 clients in one group, without traffic: what the server's process has grown by, for each. The \
+                kernel's own memory for a socket comes on top for all alike.",
+        at: At { row: "memory", clients: 10_000, figure: "bytes_per_client" },
+        unit: "bytes per client",
+        columns: &[("before the first, bytes", "before_bytes")],
+    },
+    Section {
+        title: "10,000 clients at once",
+        about: "All connect at the same moment and join a group: until the last is a member.",
+        at: At { row: "burst", clients: 10_000, figure: "last_s" },
+        unit: "all there after, s",
+        columns: &[("half of them, s", "p50_s"), ("refused", "refused"), ("CPU µs per client", "cpu_us")],
+    },
+    Section {
+        title: "Fan-out to 10,000 clients, one broadcast at a time",
+        about: "",
+        at: At { row: "window 1", clients: 10_000, figure: "cpu_us" },
+        unit: "CPU µs per delivery",
+        columns: &BUSY,
+    },
+    Section {
+        title: "Fan-out to 10,000 clients, 16 broadcasts under way",
+        about: "",
+        at: At { row: "window 16", clients: 10_000, figure: "cpu_us" },
+        unit: "CPU µs per delivery",
+        columns: &BUSY,
+    },
+];
+
+/// The whole report.
+pub(crate) fn report(results: &Results, charts: &[&str]) -> String {
+    let machine = ["cpu", "processors", "memory", "system"].map(|fact| results.machine(fact)).join(", ");
+    let mut report = format!(
+        "# Benchmarks\n\nMeasured on {} by `make bench`: {machine}. {}\n\n{}",
+        results.machine("date"),
+        if results.machine("pinned") == "true" {
+            "The server has one processor to itself, the load client the other."
+        } else {
+            "Server and load client were not kept on processors of their own, so that figures are rough."
+        },
+        figures(results)
+    );
+    for chart in charts {
+        report += &format!("\n![{chart}]({}/{chart})\n", charts::FOLDER);
+    }
+    report
+}
+
+/// The tables, and what is to be known about who is in them.
+pub(crate) fn figures(results: &Results) -> String {
+    let mut text = format!("## Aims\n\n{}\n", aims::table(results));
+    for section in
+        SECTIONS.iter().filter(|section| SERVERS.iter().any(|(server, _)| results.figure(section.at, server).is_some()))
+    {
+        text += &format!("## {}\n\n{}\n\n{}\n", section.title, section.about, section.table(results));
+    }
+    text += "## Versions\n\n";
+    for (server, version) in results.servers() {
+        text += &format!("- {}: {version}\n", name(server));
+    }
+    for (server, why) in results.left_out() {
+        text += &format!("- {} was not measured: {why}\n", name(server));
+    }
+    for failure in results.failures() {
+        text += &format!("- failed: {failure}\n");
+    }
+    text
+}
+
+impl Section {
+    fn table(&self, results: &Results) -> String {
+        let mut head = vec!["", self.unit, "channel-layers ÷ this"];
+        head.extend(self.columns.iter().map(|(title, _)| *title));
+        let measured = SERVERS.iter().filter(|(server, _)| results.figure(self.at, server).is_some());
+        let rows = measured.map(|(server, name)| {
+            let figure = results.figure(self.at, server).map_or(String::new(), |spread| spread.text(""));
+            let ratio = match *server {
+                "gateway" => None,
+                server => results.ratio((self.at, "gateway"), (self.at, server)),
+            };
+            let mut row = vec![(*name).to_owned(), figure, ratio.map_or("".to_owned(), |spread| spread.text("×"))];
+            row.extend(self.columns.iter().map(|(_, figure)| {
+                let spread = results.figure(At { figure, ..self.at }, server);
+                spread.map_or("?".to_owned(), |spread| match figure.ends_with("busy") {
+                    true => format!("{} %", number((spread.median * 100.0).round())),
+                    false => number(spread.median),
+                })
+            }));
+            row
+        });
+        table(&head, rows)
+    }
+}
