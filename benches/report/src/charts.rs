@@ -15,7 +15,7 @@ const LEFT: usize = 200;
 const LINE: usize = 26;
 const TOP: usize = 34;
 
-const CHARTS: [(&str, &str, At); 4] = [
+const CHARTS: [(&str, &str, At<'static>); 4] = [
     (
         "fanout-1.svg",
         "Server CPU per delivery, µs: 1,000 clients, one broadcast at a time",
@@ -38,13 +38,20 @@ const CHARTS: [(&str, &str, At); 4] = [
     ),
 ];
 
-/// Every chart that there are figures for, with its file's name.
-pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
-    let chart = |(file, title, at): (&'static str, &str, At)| Some((file, bars(title, &measured(results, at))?));
+/// A chart in a file.
+pub(crate) struct Chart {
+    pub(crate) file: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) svg: String,
+}
+
+/// Every chart that there are figures for.
+pub(crate) fn all(results: &Results) -> Vec<Chart> {
+    let chart = |(file, title, at)| Some(Chart { file, title, svg: bars(title, &measured(results, at))? });
     CHARTS.into_iter().filter_map(chart).collect()
 }
 
-fn measured(results: &Results, at: At) -> Vec<(&'static str, f64, bool)> {
+fn measured(results: &Results, at: At<'_>) -> Vec<(&'static str, f64, bool)> {
     let bar = |(server, name): (&str, &'static str)| {
         Some((name, results.figure(at, server)?.median, server.starts_with("gateway")))
     };

@@ -3,6 +3,8 @@
 
 mod aims;
 mod charts;
+mod decode;
+mod layers;
 mod results;
 mod sections;
 mod text;
@@ -12,6 +14,9 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use results::Results;
+
+/// How things were measured, in the words of the report.
+const METHOD: &str = include_str!("method.md");
 
 fn main() -> ExitCode {
     let (options, files): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|arg| arg.starts_with("--"));
@@ -31,16 +36,41 @@ fn report(files: &[String], print: bool) -> Result<(), String> {
         results.read(&text).map_err(|e| format!("{file}: {e}"))?;
     }
     if print {
-        println!("{}", sections::figures(&results));
+        println!("{}", figures(&results, |_| String::new()));
         return Ok(());
     }
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let charts = charts::all(&results);
-    for (name, svg) in &charts {
-        write(project.join(charts::FOLDER).join(name), svg)?;
+    for chart in &charts {
+        write(project.join(charts::FOLDER).join(chart.file), &chart.svg)?;
     }
-    let names: Vec<_> = charts.iter().map(|(name, _)| *name).collect();
-    write(project.join("BENCHMARKS.md"), &sections::report(&results, &names))
+    let head = format!(
+        "# Benchmarks\n\nMeasured on {} by `make bench`, which writes this page: {}.\n\n",
+        results.machine("date"),
+        results.machines(),
+    );
+    let embed = |file: &str| match charts.iter().find(|chart| chart.file == file) {
+        Some(chart) => format!("![{}]({}/{file})\n\n", chart.title, charts::FOLDER),
+        None => String::new(),
+    };
+    let text = format!(
+        "{head}{}## How it was measured\n\n{METHOD}\n{}",
+        figures(&results, embed),
+        sections::versions(&results)
+    );
+    write(project.join("BENCHMARKS.md"), &text)
+}
+
+/// Everything that was measured. `chart` embeds the chart of that name, if there is one.
+fn figures(results: &Results, chart: impl Fn(&str) -> String) -> String {
+    [
+        aims::section(results),
+        sections::behind(results),
+        sections::fan_out(results, chart),
+        layers::section(results),
+        decode::section(results),
+    ]
+    .concat()
 }
 
 fn write(path: PathBuf, text: &str) -> Result<(), String> {

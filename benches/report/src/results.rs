@@ -15,6 +15,8 @@ pub(crate) struct Results {
     left_out: BTreeMap<String, String>,
     failures: Vec<String>,
     rows: Vec<Row>,
+    /// Rows of the JavaScript clients' benchmark, which takes its medians itself.
+    decoded: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -36,8 +38,8 @@ pub(crate) struct Spread {
 
 /// Where a figure stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct At {
-    pub(crate) row: &'static str,
+pub(crate) struct At<'a> {
+    pub(crate) row: &'a str,
     pub(crate) clients: u64,
     pub(crate) figure: &'static str,
 }
@@ -56,8 +58,12 @@ impl Spread {
 }
 
 impl Results {
-    /// Takes in the lines of a benchmark.
+    /// Takes in the lines of a benchmark, or the array of the JavaScript clients'.
     pub(crate) fn read(&mut self, text: &str) -> Result<(), String> {
+        if text.starts_with('[') {
+            self.decoded = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            return Ok(());
+        }
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let line: Value = serde_json::from_str(line).map_err(|e| format!("{e} in the line {line:?}"))?;
             self.take(&line).ok_or_else(|| format!("this line is none of a benchmark's: {line}"))?;
@@ -96,6 +102,18 @@ impl Results {
         }
     }
 
+    /// The machine and how it was used, in a sentence.
+    pub(crate) fn machines(&self) -> String {
+        let parts = ["cpu", "processors", "memory", "system"].map(|fact| self.machine(fact)).join(", ");
+        match self.machine("pinned") == "true" {
+            true => parts + ". The server has one processor to itself, the load client the other",
+            false => {
+                parts
+                    + ". Server and load client were **not** kept on processors of their own, so that figures are rough"
+            }
+        }
+    }
+
     pub(crate) fn servers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.servers.iter().map(|(server, version)| (server.as_str(), version.as_str()))
     }
@@ -109,25 +127,35 @@ impl Results {
     }
 
     /// The numbers of rounds in which a server was measured, with its figure.
-    fn rounds(&self, at: At, server: &str) -> BTreeMap<u64, f64> {
+    fn rounds(&self, at: At<'_>, server: &str) -> BTreeMap<u64, f64> {
         let here = |row: &&Row| row.row == at.row && row.clients == at.clients && row.server == server;
         let figure = |row: &Row| Some((row.round, row.figures.get(at.figure)?.as_f64()?));
         self.rows.iter().filter(here).filter_map(figure).collect()
     }
 
-    pub(crate) fn figure(&self, at: At, server: &str) -> Option<Spread> {
+    pub(crate) fn figure(&self, at: At<'_>, server: &str) -> Option<Spread> {
         Spread::of(self.rounds(at, server).into_values().collect())
     }
 
     /// Our figure divided by another, of each round that has both.
-    pub(crate) fn ratio(&self, (at, server): (At, &str), (beside, peer): (At, &str)) -> Option<Spread> {
+    pub(crate) fn ratio(&self, (at, server): (At<'_>, &str), (beside, peer): (At<'_>, &str)) -> Option<Spread> {
         let theirs = self.rounds(beside, peer);
         let ours = self.rounds(at, server).into_iter();
         Spread::of(ours.filter_map(|(round, figure)| Some(figure / theirs.get(&round)?)).collect())
     }
 
-    /// How many rounds were measured there.
-    pub(crate) fn count(&self, at: At, server: &str) -> usize {
-        self.rounds(at, server).len()
+    /// The measurements of a server and their sizes, in the order in which they came.
+    pub(crate) fn measured(&self, server: &str) -> Vec<(&str, u64)> {
+        let mut measured = Vec::new();
+        for row in self.rows.iter().filter(|row| row.server == server) {
+            if !measured.contains(&(row.row.as_str(), row.clients)) {
+                measured.push((row.row.as_str(), row.clients));
+            }
+        }
+        measured
+    }
+
+    pub(crate) fn decoded(&self) -> &[Value] {
+        &self.decoded
     }
 }

@@ -27,6 +27,11 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 impl Spread {
+    /// The median alone.
+    pub(crate) fn brief(self) -> String {
+        number(self.median)
+    }
+
     /// With its range.
     pub(crate) fn text(self, unit: &str) -> String {
         match self.least == self.greatest {
