@@ -14,4 +14,5 @@ mod gateway {
     mod layer_events;
     mod session;
     mod shutdown;
+    mod tls;
 }

@@ -1,7 +1,10 @@
 //! The gateway's settings, each with its default and what moving it costs. Plain data: nothing is started or checked
 //! here.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
+
+use crate::layer::Pattern;
 
 /// Limits and times of a [`Gateway`](super::Gateway).
 ///
@@ -12,7 +15,7 @@ use std::time::Duration;
 /// let config = GatewayConfig::default().with_frame_limit(16 * 1024).with_shutdown_timeout(Duration::from_secs(5));
 /// assert_eq!(config.frame_limit, 16 * 1024);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GatewayConfig {
     /// Whether clients that nobody has identified may be served to other machines. Default: false, so that an
@@ -39,11 +42,20 @@ pub struct GatewayConfig {
     pub outbound_bytes: usize,
     /// How many messages may wait for one client before it counts as a slow consumer. Default: 4,096.
     pub outbound_messages: usize,
-    /// How many messages may wait in the gateway's own channel for a group, before its members are told that they
-    /// missed some. Default: 10,000. It is this large because the channel stands for all members in this process.
+    /// Groups whose messages are dropped for a client that cannot take them at that moment, by patterns of their names.
+    /// Default: none. For positions, cursors and the like, of which the next one makes up for the last: such a client
+    /// then stays connected, and gets what is new when it can.
+    pub volatile: Vec<Pattern>,
+    /// How many messages of one group may wait for one shard, before the members there are told that they missed some.
+    /// Default: 10,000. It is this large because it stands for all members in the shard.
     pub group_capacity: usize,
-    /// How many bytes may wait there. Default: 16 MiB.
+    /// How many bytes of them may wait there. Default: 16 MiB.
     pub group_bytes: usize,
+    /// How many shards the sockets are spread over, each served by one task. Default: one for each core. More do not
+    /// help; fewer leave cores to others.
+    pub shards: usize,
+    /// How many bytes of messages may wait for one shard, of all groups and channels together. Default: 64 MiB.
+    pub shard_bytes: usize,
     /// How long a closing connection may take to send what is queued and to answer the close frame. Default: 2 s.
     pub close_timeout: Duration,
     /// How long a shutdown waits for connections to end before it cuts them. Default: 10 s. Container platforms kill
@@ -66,8 +78,11 @@ impl Default for GatewayConfig {
             group_limit: 128,
             outbound_bytes: 1024 * 1024,
             outbound_messages: 4096,
+            volatile: Vec::new(),
             group_capacity: 10_000,
             group_bytes: 16 * 1024 * 1024,
+            shards: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            shard_bytes: 64 * 1024 * 1024,
             close_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(10),
             reconnect_spread: Duration::from_secs(5),
@@ -101,8 +116,11 @@ setters! {
     with_group_limit: group_limit: usize;
     with_outbound_bytes: outbound_bytes: usize;
     with_outbound_messages: outbound_messages: usize;
+    with_volatile: volatile: Vec<Pattern>;
     with_group_capacity: group_capacity: usize;
     with_group_bytes: group_bytes: usize;
+    with_shards: shards: usize;
+    with_shard_bytes: shard_bytes: usize;
     with_close_timeout: close_timeout: Duration;
     with_shutdown_timeout: shutdown_timeout: Duration;
     with_reconnect_spread: reconnect_spread: Duration;

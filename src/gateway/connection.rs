@@ -1,43 +1,39 @@
-//! One task per socket: it holds the awaits, and decides nothing.
+//! One connected client, as its shard has it: the session's rules, applied to a socket. It holds the awaits, and decides
+//! nothing.
 //!
-//! A hand-written poll loop, because one task waits for six things at once and none of them may be forgotten or cost
-//! a relay: signals of others, room to write, what waits for the client, the running operation or else the next frame,
-//! and the deadline. The rules it keeps:
+//! The rules it keeps:
 //!
 //! - While an operation runs no frame is read: a client that asks faster than it is served is held up by TCP.
-//! - While the peer does not take what was written nothing more is taken from the queues, so these fill up to their
-//!   bound and the client counts as slow; and nothing is read that would have to be answered.
-//! - What waits is written in batches, one flush for each.
+//! - While the peer does not take what was written, nothing is read that would have to be answered, and what waits is
+//!   bounded: above the bound the client counts as slow, and is closed.
+//! - Whatever it is sent goes through one queue, so it is written in the order in which it was decided.
 //! - After a bounded amount of work others may run.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::time::Sleep;
 
 use super::auth::{Credentials, Identity};
-use super::connections::LocalChannel;
+use super::config::GatewayConfig;
+use super::connections::{LocalChannel, Permit};
+use super::delivery::{Run, frame};
+use super::direct::Direct;
 use super::hub::Membership;
 use super::operation::{self, Asker, Finished, Gained, Running};
-use super::outbox::{Delivery, Item, Outbox, Signal};
+use super::roster::{Bounds, Roster};
 use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session, after};
-use super::shared::Shared;
+use super::shard::{Alarm, Host, Key, Rooms};
 use super::socket::{Gone, Incoming, Socket};
+use super::stats::Counters;
+use super::websocket;
 use crate::layer::{ChannelLayer, Mailbox};
-use crate::protocol::{CloseCode, Encoding, GroupCode, GroupName, Target};
-use crate::queue::{Queue, Waiter};
+use crate::protocol::{CloseCode, Encoding, GroupCode, GroupName, Message, Target};
 
-/// How many rounds of work a connection does before others may run.
-const ROUNDS: usize = 32;
-
-/// How many bytes are queued before they are flushed.
-const BATCH: usize = 64 * 1024;
+/// How many frames of a connection are handled before others may run.
+const FRAMES: usize = 32;
 
 /// How many bytes of answers may wait to be written before no more requests are read.
 const UNREAD_ANSWERS: usize = 16 * 1024;
@@ -45,183 +41,322 @@ const UNREAD_ANSWERS: usize = 16 * 1024;
 /// The most that answering a control frame can take (RFC 6455, section 5.5).
 const CONTROL: usize = 127;
 
-/// One connected client. The future ends when the socket has.
-pub(crate) struct Connection<L> {
-    /// The connection's number among all.
-    number: u64,
-    shared: Arc<Shared<L>>,
+/// What a new connection begins with.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) socket: Socket,
+    pub(crate) encoding: Encoding,
+    pub(crate) credentials: Box<Credentials>,
+    /// Why it cannot be served, where it cannot.
+    pub(crate) refusal: Option<(CloseCode, &'static str)>,
+    pub(crate) permit: Permit,
+}
+
+/// One connected client.
+pub(crate) struct Connection {
+    key: Key,
     session: Session,
     socket: Socket,
-    outbox: Arc<Outbox>,
-    queued: Waiter<Queued, Item>,
-    identity: Arc<Identity>,
+    identity: Option<Arc<Identity>>,
     /// What the client's HTTP request showed, until it has connected.
     credentials: Option<Box<Credentials>>,
-    channel: Option<(Mailbox, LocalChannel)>,
-    memberships: HashMap<GroupName, Membership>,
+    channel: Option<OwnChannel>,
+    memberships: HashMap<GroupName, Member>,
     operation: Option<Running>,
-    timer: Pin<Box<Sleep>>,
+    pub(crate) alarm: Alarm,
     /// Bytes of answers since the peer took everything.
     answers: usize,
-    /// No more requests are taken, and nobody waits for one.
-    hushed: bool,
-    /// Our close code, once the connection is closing; nothing in it where the client closed.
-    closing: Option<Option<CloseCode>>,
+    closing: Option<Closing>,
+    /// It is on the shard's list of those that have something to write.
+    listed: bool,
+    _permit: Permit,
 }
 
-/// The outbox as the queue that it holds, so that a place to wait from can own it.
-struct Queued(Arc<Outbox>);
-
-impl Deref for Queued {
-    type Target = Queue<Item>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0.queue
-    }
+/// The connection's own channel.
+struct OwnChannel {
+    mailbox: Mailbox,
+    direct: Arc<Direct>,
+    /// Messages and bytes that came over it since the peer took everything.
+    taken: (usize, usize),
+    _local: LocalChannel,
 }
 
-/// Whether there may be more to do at once.
-type Progress = Result<bool, Gone>;
+/// A place in a room of the shard.
+struct Member {
+    membership: Membership,
+    place: u32,
+}
 
-impl<L: ChannelLayer> Connection<L> {
-    pub(crate) fn new(
-        number: u64,
-        shared: Arc<Shared<L>>,
-        socket: Socket,
-        encoding: Encoding,
-        outbox: Arc<Outbox>,
-        credentials: Box<Credentials>,
-    ) -> Self {
+/// The end has begun.
+#[derive(Clone, Copy)]
+struct Closing {
+    /// Our close code; nothing where the client closed.
+    code: Option<CloseCode>,
+    /// When the socket is cut.
+    until: Instant,
+}
+
+/// What a look at a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Turn {
+    /// Nothing is left to do until its waker is woken.
+    Rest,
+    /// There may be more to do at once.
+    More,
+    /// It has ended.
+    Ended,
+}
+
+/// What became of a group's messages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Taken {
+    /// They are queued.
+    Queued,
+    /// They are queued behind what the client has not taken yet.
+    Waiting,
+    /// The client is not ready for messages that may be dropped.
+    Volatile,
+    /// The client is at its bound, and is closed for it.
+    Slow,
+    /// The connection is closing.
+    Closing,
+}
+
+impl Connection {
+    pub(crate) fn new(key: Key, opening: Opening, config: Arc<GatewayConfig>, now: Instant) -> Self {
         Self {
-            number,
-            session: Session::new(shared.config.clone(), encoding, now()),
-            timer: Box::pin(tokio::time::sleep(shared.config.connect_timeout)),
-            shared,
-            socket,
-            queued: Waiter::new(Queued(outbox.clone())),
-            outbox,
-            identity: Arc::default(),
-            credentials: Some(credentials),
+            key,
+            session: Session::new(config, opening.encoding, now),
+            socket: opening.socket,
+            identity: None,
+            credentials: Some(opening.credentials),
             channel: None,
             memberships: HashMap::new(),
             operation: None,
+            alarm: Alarm::default(),
             answers: 0,
-            hushed: false,
             closing: None,
+            listed: false,
+            _permit: opening.permit,
         }
     }
 
-    /// Closes at once with a code: the end of a connection that cannot be served.
-    pub(crate) async fn refuse(mut self: Box<Self>, code: CloseCode, reason: &'static str) {
-        let refused = poll_fn(|cx| Poll::Ready(self.handle(cx, Input::Violation(code, reason)))).await;
-        if refused.is_ok() {
-            self.await;
+    /// When it has to be looked at.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.closing.map_or_else(|| self.session.deadline(), |closing| Some(closing.until))
+    }
+
+    /// Whether a request of the client is in hand.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.operation.is_some()
+    }
+
+    /// Whether something waits to be written.
+    pub(crate) fn has_output(&self) -> bool {
+        self.socket.has_output()
+    }
+
+    /// Puts it on the list of those that have something to write, once.
+    pub(crate) fn list(&mut self, slot: u32, dirty: &mut Vec<u32>) {
+        if !std::mem::replace(&mut self.listed, true) {
+            dirty.push(slot);
         }
     }
 
-    fn poll_round(&mut self, cx: &mut Context<'_>) -> Progress {
-        // What waits goes out before a signal is looked at, so a shutdown cuts nothing off that could still be written.
-        let mut more = self.poll_write(cx)?;
-        if !more {
-            self.poll_signal(cx)?;
-        }
-        more |= self.poll_operation(cx)?;
-        more |= self.poll_read(cx)?;
-        more |= self.poll_timer(cx)?;
-        Ok(more)
+    /// Our close code, if the connection has ended by it.
+    pub(crate) fn close_code(&self) -> Option<CloseCode> {
+        self.closing.and_then(|closing| closing.code)
     }
 
-    fn poll_signal(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
-        let input = match self.outbox.signal(cx.waker()) {
-            None => return Ok(()),
-            Some(Signal::Overflow) => Input::Overflow,
-            Some(Signal::Shutdown(wait)) => Input::Shutdown(wait),
-        };
-        self.handle(cx, input)
-    }
-
-    /// Writes what waits for the client, as long as it takes it.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Progress {
-        match self.socket.poll_flush(cx) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(flushed) => flushed?,
-        }
-        self.answers = 0;
-        let (mut frames, mut bytes) = (0, 0);
-        while bytes < BATCH && self.closing.is_none() {
-            let Some(item) = self.poll_item(cx) else { break };
-            bytes += self.write_item(cx, item)?;
-            frames += 1;
-        }
-        self.shared.counters.frames_out.add(frames);
-        match self.socket.poll_flush(cx) {
-            Poll::Pending => Ok(false),
-            Poll::Ready(flushed) => flushed.map(|()| bytes >= BATCH),
+    /// Does what there is to do, but for writing. `buffer` is what is read into.
+    pub(crate) fn turn<L: ChannelLayer>(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host<'_, L>,
+        buffer: &mut [u8],
+    ) -> Turn {
+        while self.poll_operation(cx, host) {}
+        let more = self.poll_read(cx, host, buffer);
+        match self.closing {
+            Some(_) => self.poll_closing(cx, host, buffer),
+            None if more => Turn::More,
+            None => Turn::Rest,
         }
     }
 
-    /// The next of what waits: from the queue, or what was sent to the connection's own channel.
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Option<Item> {
-        if let Poll::Ready(Some(item)) = self.queued.poll_pop(cx) {
-            return Some(item);
+    /// Takes note of the time.
+    pub(crate) fn timer<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>) -> Turn {
+        match self.closing {
+            Some(closing) if closing.until <= host.now => return Turn::Ended,
+            Some(_) => {}
+            None => self.handle(host, Input::Timer),
         }
-        let (mailbox, _) = self.channel.as_mut()?;
-        let Poll::Ready(Ok(message)) = mailbox.poll_recv(cx) else { return None };
-        Some(Item::Message(Delivery::new(Target::Channel(mailbox.channel().clone()), message)))
+        Turn::Rest
     }
 
-    fn write_item(&mut self, cx: &mut Context<'_>, item: Item) -> Result<usize, Gone> {
-        match item {
-            Item::Message(delivery) => self.feed(cx, delivery.frame(self.session.encoding()).clone()),
-            Item::Frame(frame) => self.feed(cx, *frame),
-            Item::Lost(id, code) => self.lose(cx, id, code).map(|()| 1),
+    /// Writes what waits. After it all was taken, reading may go on that was held up.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, scratch: &mut Vec<u8>) -> Turn {
+        self.listed = false;
+        match self.socket.poll_flush(cx, scratch) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(Gone)) => return Turn::Ended,
+            Poll::Pending => return Turn::Rest,
+        }
+        if let Some(channel) = &mut self.channel {
+            let (messages, bytes) = std::mem::take(&mut channel.taken);
+            if messages > 0 {
+                channel.direct.release(messages, bytes);
+            }
+        }
+        let held_up = std::mem::take(&mut self.answers) > UNREAD_ANSWERS;
+        if held_up || self.closing.is_some() { Turn::More } else { Turn::Rest }
+    }
+
+    /// Queues a group's messages.
+    pub(crate) fn take(&mut self, run: &mut Run<'_>, volatile: bool, bounds: Bounds) -> Taken {
+        if self.closing.is_some() {
+            return Taken::Closing;
+        }
+        let (blocked, bytes) = (self.socket.is_blocked(), run.bytes(self.session.encoding()));
+        if blocked && volatile {
+            return Taken::Volatile;
+        }
+        let (frames, waiting) = self.socket.waiting();
+        if blocked && (frames + run.len() > bounds.messages || waiting + bytes.len() > bounds.bytes) {
+            return Taken::Slow;
+        }
+        self.socket.push(bytes, run.len());
+        if blocked { Taken::Waiting } else { Taken::Queued }
+    }
+
+    /// Queues a message to the connection's own channel.
+    pub(crate) fn take_direct(&mut self, message: Message, counters: &Counters) {
+        let Some(channel) = &mut self.channel else { return };
+        channel.taken.0 += 1;
+        channel.taken.1 += message.size();
+        let target = Target::Channel(channel.mailbox.channel().clone());
+        self.socket.push(frame(target, message, self.session.encoding()), 1);
+        counters.frames_out.add(1);
+    }
+
+    /// The connection is put out of a room.
+    pub(crate) fn lose<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, roster: &Roster, code: GroupCode) {
+        let group = roster.group();
+        if self.memberships.get(group).is_some_and(|member| member.membership.roster().id() == roster.id()) {
+            self.leave(host.rooms, group);
+            self.handle(host, Input::GroupLost(group.clone(), code));
         }
     }
 
-    fn feed(&mut self, cx: &mut Context<'_>, frame: Bytes) -> Result<usize, Gone> {
-        let size = frame.len();
-        self.socket.feed(cx, FrameKind::of(self.session.encoding()), frame)?;
-        Ok(size)
+    /// Lets the session know of something, and does what it says.
+    pub(crate) fn handle<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, input: Input) {
+        match self.session.handle(input, host.now) {
+            Effect::None => {}
+            Effect::Write(payload) => self.answer(host, &payload),
+            Effect::Run(Operation::Leave(group)) => {
+                self.leave(host.rooms, &group);
+                self.handle(host, Input::Done(Outcome::Done));
+            }
+            Effect::Run(operation) => {
+                let asker =
+                    Asker { identity: self.identity.clone().unwrap_or_default(), key: self.key, shard: host.shard };
+                let credentials = self.credentials.take();
+                self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
+            }
+            Effect::Close(code, reason) => {
+                // A client that is too slow for what waits would be too slow for a close frame behind it.
+                self.socket.close(code, &reason, code == CloseCode::SLOW_CONSUMER);
+                self.end(host, Some(code));
+            }
+        }
     }
 
-    fn lose(&mut self, cx: &mut Context<'_>, id: u64, code: GroupCode) -> Result<(), Gone> {
-        // A membership that was given up since, or replaced by a new one of the same group, has another number.
-        let lost = self.memberships.iter().find(|(_, membership)| membership.id() == id);
-        let Some(group) = lost.map(|(group, _)| group.clone()) else { return Ok(()) };
-        self.memberships.remove(&group);
-        self.handle(cx, Input::GroupLost(group, code))
+    /// Gives everything back but the socket, which has a bounded time to close.
+    pub(crate) fn end<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, code: Option<CloseCode>) {
+        let until = after(host.now, host.shared.config.close_timeout);
+        self.closing = self.closing.or(Some(Closing { code, until }));
+        self.operation = None;
+        self.leave_all(host.rooms);
+        self.channel = None;
     }
 
-    fn poll_operation(&mut self, cx: &mut Context<'_>) -> Progress {
-        let Some(running) = &mut self.operation else { return Ok(false) };
-        let Poll::Ready(Finished { outcome, gained }) = running.as_mut().poll(cx) else { return Ok(false) };
+    fn answer<L>(&mut self, host: &Host<'_, L>, payload: &Bytes) {
+        let frame = websocket::frame(FrameKind::of(self.session.encoding()), payload);
+        self.answers += frame.len();
+        self.socket.push(frame, 1);
+        host.shared.counters.frames_out.add(1);
+    }
+
+    fn leave(&mut self, rooms: &mut Rooms, group: &GroupName) {
+        if let Some(member) = self.memberships.remove(group) {
+            rooms.remove(member.membership.roster().id(), member.place);
+        }
+    }
+
+    /// Leaves every room.
+    pub(crate) fn leave_all(&mut self, rooms: &mut Rooms) {
+        for (_, member) in self.memberships.drain() {
+            rooms.remove(member.membership.roster().id(), member.place);
+        }
+    }
+
+    /// Looks at the running operation; true when it has ended.
+    fn poll_operation<L: ChannelLayer>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>) -> bool {
+        let Some(running) = &mut self.operation else { return false };
+        let Poll::Ready(Finished { outcome, gained }) = running.as_mut().poll(cx) else { return false };
         self.operation = None;
         match gained {
             Gained::Nothing => {}
-            Gained::Identity(identity) => self.identity = identity,
-            Gained::Channel(identity, mailbox, local) => {
-                self.identity = identity;
-                self.channel = Some((mailbox, local));
+            Gained::Identity(identity) => self.identity = Some(identity),
+            Gained::Channel { identity, mailbox, direct, local } => {
+                self.identity = Some(identity);
+                self.channel = Some(OwnChannel { mailbox, direct, taken: (0, 0), _local: local });
             }
             Gained::Membership(group, membership) => {
-                self.memberships.insert(group, membership);
+                self.leave(host.rooms, &group);
+                let place = host.rooms.add(membership.roster().id(), self.key.slot());
+                self.memberships.insert(group, Member { membership, place });
             }
         }
-        self.handle(cx, Input::Done(outcome)).map(|()| true)
+        self.handle(host, Input::Done(outcome));
+        true
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Progress {
-        if self.outbox.is_quiet() {
-            self.hush();
-            return Ok(false);
+    /// Reads and handles what came in; true when there may be more at once.
+    fn poll_read<L: ChannelLayer>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> bool {
+        let mut frames = 0;
+        while frames < FRAMES && self.wants_frames(host) {
+            let size = match self.socket.poll_fill(cx, buffer) {
+                Poll::Ready(Some(size)) => size,
+                Poll::Ready(None) => {
+                    self.end(host, None);
+                    return false;
+                }
+                Poll::Pending => return false,
+            };
+            let mut input = &buffer[..size];
+            while !input.is_empty() && frames < FRAMES && self.wants_frames(host) {
+                let (used, incoming) = self.socket.decode(input);
+                input = &input[used..];
+                if let Some(incoming) = incoming {
+                    frames += 1;
+                    self.incoming(host, incoming);
+                    while self.poll_operation(cx, host) {}
+                }
+            }
+            self.socket.keep(input);
         }
-        if !self.session.wants_frames() || self.answers > UNREAD_ANSWERS {
-            return Ok(false);
-        }
-        let Poll::Ready(incoming) = self.socket.poll_read(cx) else { return Ok(false) };
+        self.wants_frames(host)
+    }
+
+    fn wants_frames<L>(&self, host: &Host<'_, L>) -> bool {
+        self.closing.is_none() && !host.quiet && self.session.wants_frames() && self.answers <= UNREAD_ANSWERS
+    }
+
+    fn incoming<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, incoming: Incoming) {
         let input = match incoming {
             Incoming::Frame(kind, bytes) => {
-                self.shared.counters.frames_in.add(1);
+                host.shared.counters.frames_in.add(1);
                 Input::Frame(kind, bytes)
             }
             Incoming::Control => {
@@ -229,123 +364,15 @@ impl<L: ChannelLayer> Connection<L> {
                 Input::Alive
             }
             Incoming::Violation(code, reason) => Input::Violation(code, reason),
-            Incoming::Closed => {
-                self.end(None);
-                return Ok(true);
-            }
+            Incoming::Closed => return self.end(host, None),
         };
-        self.handle(cx, input).map(|()| true)
+        self.handle(host, input);
     }
 
-    /// Tells the gateway once that no request is in hand, so that nothing more will be acknowledged.
-    fn hush(&mut self) {
-        if !self.hushed && self.operation.is_none() {
-            self.hushed = true;
-            self.shared.connections.hushed(self.number);
+    fn poll_closing<L>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> Turn {
+        match self.socket.poll_closed(cx, buffer, host.scratch) {
+            Poll::Ready(()) => Turn::Ended,
+            Poll::Pending => Turn::Rest,
         }
     }
-
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Progress {
-        let Some(due) = self.session.deadline() else { return Ok(false) };
-        // Deadlines mostly move away, and then the timer may ring too early; it is only moved when it would be late.
-        if due < self.timer.deadline().into_std() {
-            self.timer.as_mut().reset(due.into());
-        }
-        if self.timer.as_mut().poll(cx).is_pending() {
-            return Ok(false);
-        }
-        self.handle(cx, Input::Timer)?;
-        if let Some(due) = self.session.deadline() {
-            self.timer.as_mut().reset(due.into());
-        }
-        Ok(true)
-    }
-
-    fn handle(&mut self, cx: &mut Context<'_>, input: Input) -> Result<(), Gone> {
-        match self.session.handle(input, now()) {
-            Effect::None => Ok(()),
-            Effect::Write(frame) => {
-                self.shared.counters.frames_out.add(1);
-                self.answers += self.feed(cx, frame)?;
-                Ok(())
-            }
-            Effect::Run(Operation::Leave(group)) => self.leave(cx, &group),
-            Effect::Run(operation) => {
-                let asker = Asker { identity: self.identity.clone(), outbox: self.outbox.clone() };
-                let credentials = self.credentials.take();
-                self.operation = Some(operation::start(self.shared.clone(), asker, credentials, operation));
-                Ok(())
-            }
-            Effect::Close(code, reason) => self.close(cx, code, &reason),
-        }
-    }
-
-    /// Leaves a group. The answer goes through the queue, behind the messages of the group that are in it.
-    fn leave(&mut self, cx: &mut Context<'_>, group: &GroupName) -> Result<(), Gone> {
-        self.memberships.remove(group);
-        match self.session.handle(Input::Done(Outcome::Done), now()) {
-            Effect::Write(frame) => {
-                let size = frame.len();
-                self.outbox.put(Item::Frame(Box::new(frame)), size);
-                Ok(())
-            }
-            Effect::Close(code, reason) => self.close(cx, code, &reason),
-            Effect::None | Effect::Run(_) => Ok(()),
-        }
-    }
-
-    fn close(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: &str) -> Result<(), Gone> {
-        self.end(Some(code));
-        self.socket.close(cx, code, reason)
-    }
-
-    /// Gives everything back but the socket, which has a bounded time to close.
-    fn end(&mut self, code: Option<CloseCode>) {
-        self.closing = Some(code);
-        self.operation = None;
-        self.memberships.clear();
-        self.channel = None;
-        self.outbox.queue.close();
-        self.timer.as_mut().reset(after(now(), self.shared.config.close_timeout).into());
-    }
-
-    fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.socket.poll_closed(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => self.timer.as_mut().poll(cx),
-        }
-    }
-}
-
-impl<L: ChannelLayer> Future for Connection<L> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..ROUNDS {
-            if self.closing.is_some() {
-                return self.poll_closing(cx);
-            }
-            match self.poll_round(cx) {
-                Ok(true) => {}
-                Ok(false) if self.closing.is_some() => {}
-                Ok(false) => return Poll::Pending,
-                Err(Gone) => {
-                    self.closing = self.closing.or(Some(None));
-                    return Poll::Ready(());
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<L> Drop for Connection<L> {
-    fn drop(&mut self) {
-        self.shared.counters.closed(self.closing.flatten());
-    }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -1,134 +1,123 @@
-//! Which connections there are: their tasks, how to reach them, and how they all end.
+//! Which connections there are: how many, where they are, and how they all end.
 //!
-//! Every socket's task is in here from before it starts until it has ended, so a shutdown forgets none. HTTP servers
-//! do not do that: an upgraded connection is none of theirs any more.
+//! Every socket counts from before its shard has it until it has ended, so a shutdown forgets none. HTTP servers do not
+//! do that: an upgraded connection is none of theirs any more.
 
-use std::collections::{HashMap, HashSet};
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, mpsc};
 
-use super::outbox::Outbox;
+use super::shard::{Command, Inbox};
 use crate::protocol::ChannelName;
 
 /// The connections of a gateway.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    state: Mutex<State>,
+    inboxes: Arc<[Arc<Inbox>]>,
+    open: AtomicUsize,
     limit: usize,
-    /// A connection has ended, or has become quiet.
+    channels: Mutex<HashSet<ChannelName>>,
+    shutting_down: AtomicBool,
+    /// Set once connections are asked to close: for how long one is to stay away that comes even now.
+    farewell: OnceLock<Duration>,
+    aborted: AtomicBool,
+    /// A connection has ended, or all are to.
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    open: HashMap<u64, Entry>,
-    channels: HashSet<ChannelName>,
-    next: u64,
-    shutting_down: bool,
-    /// Those that may still have a request in hand, once all were asked to take no more.
-    busy: usize,
-}
-
-#[derive(Debug)]
-struct Entry {
-    outbox: Arc<Outbox>,
-    task: AbortHandle,
-    /// Has no request in hand and takes no more.
-    quiet: bool,
-}
-
 impl Connections {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), limit, changed: Notify::new() }
+    pub(crate) fn new(inboxes: Arc<[Arc<Inbox>]>, limit: usize) -> Self {
+        Self {
+            inboxes,
+            open: AtomicUsize::new(0),
+            limit,
+            channels: Mutex::default(),
+            shutting_down: AtomicBool::new(false),
+            farewell: OnceLock::new(),
+            aborted: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
     }
 
-    /// Starts the task of the connection that `make` gives for its number; false when there are too many, or the
-    /// gateway shuts down.
-    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
-        self: &Arc<Self>,
-        outbox: Arc<Outbox>,
-        make: impl FnOnce(u64) -> F,
-    ) -> bool {
-        let mut state = self.lock();
-        if state.shutting_down || state.open.len() >= self.limit {
-            return false;
-        }
-        let number = state.next;
-        state.next += 1;
-        let place = Place { connections: self.clone(), number };
-        let connection = make(number);
-        let task = tokio::spawn(async move {
-            let _place = place;
-            connection.await;
-        });
-        state.open.insert(number, Entry { outbox, task: task.abort_handle(), quiet: false });
-        true
+    /// A place for one more connection, in the shard with the fewest; nothing when there are too many, or the gateway
+    /// shuts down.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Permit> {
+        let more = |open| (open < self.limit).then_some(open + 1);
+        self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        let loads = self.inboxes.iter().map(|inbox| inbox.load().load(Ordering::Relaxed));
+        let (shard, _) = loads.enumerate().min_by_key(|(_, load)| *load).expect("there is a shard");
+        self.inboxes[shard].load().fetch_add(1, Ordering::Relaxed);
+        let permit = Permit { connections: Arc::clone(self), shard };
+        // Looked at after it counts: either it is waited for, or it sees that it is too late.
+        (!self.shutting_down()).then_some(permit)
+    }
+
+    pub(crate) fn inboxes(&self) -> &Arc<[Arc<Inbox>]> {
+        &self.inboxes
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().open.len()
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Notes a channel as one of a connection here, for as long as the guard lives.
     pub(crate) fn channel(self: &Arc<Self>, name: ChannelName) -> LocalChannel {
-        self.lock().channels.insert(name.clone());
+        self.channels().insert(name.clone());
         LocalChannel { connections: self.clone(), name }
     }
 
     /// Whether a channel is that of a connection here.
     pub(crate) fn has_channel(&self, name: &ChannelName) -> bool {
-        self.lock().channels.contains(name)
+        self.channels().contains(name)
     }
 
     /// Takes no more connections, asks all to take no more requests, and waits until none has one in hand.
     pub(crate) async fn hush(&self) {
-        {
-            let mut state = self.lock();
-            state.shutting_down = true;
-            state.busy = state.open.values().filter(|entry| !entry.quiet).count();
-            state.open.values().for_each(|entry| entry.outbox.hush());
-        }
-        self.wait_until(|state| state.busy == 0).await;
-    }
-
-    /// The connection with this number has no request in hand and takes no more.
-    pub(crate) fn hushed(&self, number: u64) {
-        let mut state = self.lock();
-        if let Some(entry) = state.open.get_mut(&number).filter(|entry| !entry.quiet) {
-            entry.quiet = true;
-            state.busy = state.busy.saturating_sub(1);
-        }
-        drop(state);
-        self.changed.notify_waiters();
+        self.shutting_down.store(true, Ordering::SeqCst);
+        let (busy, mut quiet) = mpsc::channel(1);
+        self.inboxes.iter().for_each(|inbox| inbox.tell(Command::Hush(busy.clone())));
+        drop(busy);
+        // Nothing is sent: it ends when every shard has dropped its end.
+        quiet.recv().await;
     }
 
     /// Asks all to close. Clients are asked to come back spread over a time.
     pub(crate) fn shut_down(&self, spread: Duration) {
-        let state = self.lock();
-        let count = u32::try_from(state.open.len()).unwrap_or(u32::MAX).max(1);
-        for (place, entry) in (1..).zip(state.open.values()) {
-            entry.outbox.shut_down(spread / count * place);
+        self.farewell.get_or_init(|| spread);
+        let shards = u32::try_from(self.inboxes.len()).unwrap_or(u32::MAX);
+        let step = spread / u32::try_from(self.len()).unwrap_or(u32::MAX).max(1);
+        for (place, inbox) in (1..).zip(self.inboxes.iter()) {
+            inbox.tell(Command::ShutDown(step * place, step * shards));
         }
+    }
+
+    /// For how long a connection is to stay away that comes when all are closing.
+    pub(crate) fn farewell(&self) -> Option<Duration> {
+        self.farewell.get().copied()
     }
 
     /// Whether nothing more is accepted.
     pub(crate) fn shutting_down(&self) -> bool {
-        self.lock().shutting_down
+        self.shutting_down.load(Ordering::SeqCst)
     }
 
     /// Waits until every connection has ended.
     pub(crate) async fn wait(&self) {
-        self.wait_until(|state| state.open.is_empty()).await;
+        self.wait_until(|| self.len() == 0).await;
     }
 
-    async fn wait_until(&self, reached: impl Fn(&State) -> bool) {
+    /// Waits until connections are cut.
+    pub(crate) async fn aborted(&self) {
+        self.wait_until(|| self.aborted.load(Ordering::SeqCst)).await;
+    }
+
+    async fn wait_until(&self, reached: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
-            if reached(&self.lock()) {
+            if reached() {
                 return;
             }
             changed.await;
@@ -137,32 +126,36 @@ impl Connections {
 
     /// Cuts those that are left.
     pub(crate) fn abort(&self) -> usize {
-        let state = self.lock();
-        state.open.values().for_each(|entry| entry.task.abort());
-        state.open.len()
+        self.aborted.store(true, Ordering::SeqCst);
+        self.inboxes.iter().for_each(|inbox| inbox.tell(Command::Abort));
+        self.changed.notify_waiters();
+        self.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock panics half-way, so a poisoned state is whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn channels(&self) -> MutexGuard<'_, HashSet<ChannelName>> {
+        // Nothing under the lock panics half-way, so a poisoned set is whole.
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection's place among the others; given up when its task ends, however it ends.
-struct Place {
+/// A connection's place among the others; given up when it has ended, however it ends.
+#[derive(Debug)]
+pub(crate) struct Permit {
     connections: Arc<Connections>,
-    number: u64,
+    shard: usize,
 }
 
-impl Drop for Place {
+impl Permit {
+    /// The shard that the connection belongs to.
+    pub(crate) fn shard(&self) -> usize {
+        self.shard
+    }
+}
+
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.connections.lock();
-        let entry = state.open.remove(&self.number);
-        if entry.as_ref().is_some_and(|entry| !entry.quiet) {
-            state.busy = state.busy.saturating_sub(1);
-        }
-        drop(state);
-        drop(entry);
+        self.connections.inboxes[self.shard].load().fetch_sub(1, Ordering::Relaxed);
+        self.connections.open.fetch_sub(1, Ordering::SeqCst);
         self.connections.changed.notify_waiters();
     }
 }
@@ -176,6 +169,6 @@ pub(crate) struct LocalChannel {
 
 impl Drop for LocalChannel {
     fn drop(&mut self) {
-        self.connections.lock().channels.remove(&self.name);
+        self.connections.channels().remove(&self.name);
     }
 }

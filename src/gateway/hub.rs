@@ -1,144 +1,115 @@
-//! Groups in this process: one layer channel per group, fanned out to the members' outboxes.
+//! Groups in this process: one layer channel per group, whose messages go to the shards that have members.
 //!
-//! A [`Room`] is a group that has members here. It owns a mailbox that is a member of the group in the layer, and a
-//! pump, the task that moves what arrives there to the members. So a `group_send` costs the layer one message per
-//! process, however many clients listen.
+//! A [`Room`] is a group that has members here. It owns a mailbox that is a member of the group in the layer, and whose
+//! [`Relay`] puts each message into the inboxes of the shards, by whoever delivers it: no task stands between the layer
+//! and the shards. So a `group_send` costs the layer one message per process, however many clients listen.
 //!
 //! The layer keeps a mailbox in its groups, through lost connections too. What it cannot bring back is what was sent
 //! meanwhile, so when it tells that messages may be missing every room ends and its members are told to join again.
 //!
 //! What must stay true: rooms live as long as somebody holds a [`Membership`] or waits for one; a room that ends is
-//! never joined again, the next join opens a new one on a new channel; a member is in the room from the moment its
-//! join returns until its membership is dropped, and never after; a room is in the map before its channel is in the
-//! group, so no loss passes it by.
+//! never joined again, the next join opens a new one on a new channel; a room is in the map before its channel is in
+//! the group, so no loss passes it by.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::Waker;
 
-use tokio::sync::{Notify, OnceCell, oneshot};
+use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, yield_now};
 
-use super::members::Members;
-use super::outbox::{Delivery, Outbox};
+use super::config::GatewayConfig;
+use super::delivery::Delivery;
+use super::roster::{Bounds, Roster};
+use super::shard::{Command, Full, Inbox, Reveille};
 use super::stats::Counters;
 use crate::Result;
-use crate::layer::{ChannelLayer, LayerEvent, LayerEvents, Mailbox, MailboxOptions};
-use crate::protocol::{GroupCode, GroupName, Message, Target};
-
-/// How many members get a message before others may run. Under the room's lock, so joins wait no longer than that.
-const CHUNK: usize = 256;
-
-/// How many messages go round together, and of how many bytes.
-const BATCH: usize = 64;
-const BATCH_BYTES: usize = 64 * 1024;
-
-/// How many members a room has for each look at what is arriving, before a round.
-const MEMBERS_PER_LOOK: usize = 16;
+use crate::layer::{ChannelLayer, LayerEvent, LayerEvents, Mailbox, MailboxOptions, MessageSink, NoRoom};
+use crate::protocol::{GroupCode, GroupName, Message};
 
 /// All rooms of a gateway.
 #[derive(Debug)]
 pub(crate) struct Hub<L> {
     layer: Arc<L>,
-    mailbox: MailboxOptions,
+    config: Arc<GatewayConfig>,
     counters: Arc<Counters>,
+    inboxes: Arc<[Arc<Inbox>]>,
+    /// Wakes the shards that sleep although something waits for them.
+    reveille: Waker,
     // One lock: it is held for a look-up, by joins and by the end of rooms, never by messages.
-    rooms: Arc<Rooms>,
-    next_member: AtomicU64,
+    rooms: Arc<RoomMap>,
+    next_room: AtomicU64,
     /// Runs from the first join on: before it nobody can miss anything.
     listener: OnceLock<Task>,
 }
 
-type Rooms = Mutex<HashMap<GroupName, Weak<Room>>>;
+type RoomMap = Mutex<HashMap<GroupName, Weak<Room>>>;
 
 /// A group with members in this process.
 #[derive(Debug)]
 pub(crate) struct Room {
-    group: GroupName,
-    rooms: Arc<Rooms>,
-    members: Arc<Members>,
-    drain: Arc<Drain>,
+    roster: Arc<Roster>,
+    rooms: Arc<RoomMap>,
+    inboxes: Arc<[Arc<Inbox>]>,
+    ended: AtomicBool,
     /// Set once the room's channel is in the group. Joiners wait for whoever is at it, and take over from one that
     /// gives up.
-    pump: OnceCell<Task>,
+    mailbox: OnceCell<Mailbox>,
 }
 
-/// A question to a pump: when has everything gone round that the layer had for the room?
-#[derive(Debug, Default)]
-struct Drain {
-    asked: Notify,
-    /// Dropped when it has, or with the room.
-    answer: Mutex<Option<oneshot::Sender<()>>>,
-}
-
-impl Drain {
-    fn ask(&self, answer: oneshot::Sender<()>) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        self.asked.notify_one();
-    }
-
-    fn answer(&self) {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// A running task, stopped when dropped. With a pump goes its mailbox, which leaves the group.
+/// A running task, stopped when dropped.
 #[derive(Debug)]
 struct Task(AbortHandle);
 
-/// A connection's place in a room. Dropping it leaves.
+/// A connection's right to be in a room. Dropping it leaves.
 #[derive(Debug)]
 pub(crate) struct Membership {
     room: Arc<Room>,
-    slot: usize,
-    id: u64,
+    shard: usize,
 }
 
 impl<L: ChannelLayer> Hub<L> {
-    pub(crate) fn new(layer: Arc<L>, mailbox: MailboxOptions, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        layer: Arc<L>,
+        config: Arc<GatewayConfig>,
+        counters: Arc<Counters>,
+        inboxes: Arc<[Arc<Inbox>]>,
+    ) -> Self {
+        let reveille = Waker::from(Arc::new(Reveille(Arc::clone(&inboxes))));
         Self {
             layer,
-            mailbox,
+            config,
             counters,
+            inboxes,
+            reveille,
             rooms: Arc::default(),
-            next_member: AtomicU64::new(0),
+            next_room: AtomicU64::new(0),
             listener: OnceLock::new(),
         }
     }
 
-    /// Puts a connection into a group; the first one in this process opens the room.
-    ///
-    /// The connection becomes a member in the same poll in which this returns, so its answer goes out before any
-    /// message of the group.
+    /// Gives a connection of a shard the right to be in a group's room; the first one in this process opens the room.
+    /// The shard makes it a member in the same poll in which this returns, so its answer goes out before any message
+    /// of the group.
     ///
     /// Cancel safety: a dropped future joins nothing.
-    pub(crate) async fn join(&self, group: &GroupName, outbox: &Arc<Outbox>) -> Result<Membership> {
+    pub(crate) async fn join(&self, group: &GroupName, shard: usize) -> Result<Membership> {
         loop {
-            let room = self.room(group);
-            room.pump.get_or_try_init(|| self.open(&room)).await?;
-            let id = self.next_member.fetch_add(1, Ordering::Relaxed);
-            if let Some(slot) = room.members.insert(id, outbox.clone()) {
-                return Ok(Membership { room, slot, id });
+            let membership = Membership::new(self.room(group), shard);
+            let room = &membership.room;
+            room.mailbox.get_or_try_init(|| self.open(room)).await?;
+            // Looked at after the shard counts a member: either the end tells the shard, or this sees the end.
+            if !room.ended.load(Ordering::SeqCst) {
+                return Ok(membership);
             }
-            // The room ended between the two lines; its place in the map is free by now.
         }
     }
 
     /// How many members a group has in this process.
     pub(crate) fn members(&self, group: &GroupName) -> usize {
         let room = lock(&self.rooms).get(group).and_then(Weak::upgrade);
-        room.map_or(0, |room| room.members.len())
-    }
-
-    /// Waits until everything that the layer has for the groups here by now waits in their members' outboxes.
-    pub(crate) async fn drain(&self) {
-        let drains: Vec<_> = all(&self.rooms).iter().map(|room| room.drain()).collect();
-        for drained in drains {
-            // The answer is that the other end is dropped.
-            let _ = drained.await;
-        }
+        room.map_or(0, |room| room.roster.members())
     }
 
     fn room(&self, group: &GroupName) -> Arc<Room> {
@@ -146,12 +117,14 @@ impl<L: ChannelLayer> Hub<L> {
         if let Some(room) = rooms.get(group).and_then(Weak::upgrade) {
             return room;
         }
+        let id = self.next_room.fetch_add(1, Ordering::Relaxed);
+        let volatile = self.config.volatile.iter().any(|pattern| pattern.matches(group));
         let room = Arc::new(Room {
-            group: group.clone(),
-            rooms: self.rooms.clone(),
-            members: Arc::default(),
-            drain: Arc::default(),
-            pump: OnceCell::new(),
+            roster: Roster::new(id, group.clone(), volatile, self.inboxes.len()),
+            rooms: Arc::clone(&self.rooms),
+            inboxes: Arc::clone(&self.inboxes),
+            ended: AtomicBool::new(false),
+            mailbox: OnceCell::new(),
         });
         rooms.insert(group.clone(), Arc::downgrade(&room));
         room
@@ -164,64 +137,104 @@ impl<L: ChannelLayer> Hub<L> {
         }
     }
 
-    async fn open(&self, room: &Arc<Room>) -> Result<Task> {
+    async fn open(&self, room: &Arc<Room>) -> Result<Mailbox> {
         self.listener.get_or_init(|| {
-            let listening = listen(self.layer.events(), self.rooms.clone(), self.counters.clone());
+            let listening = listen(self.layer.events(), Arc::clone(&self.rooms), Arc::clone(&self.counters));
             Task(tokio::spawn(listening).abort_handle())
         });
-        let mailbox = self.layer.mailbox("gateway", self.mailbox.clone()).await?;
-        self.layer.group_add(&room.group, mailbox.channel()).await?;
-        let pump = PumpTask {
-            mailbox,
-            group: room.group.clone(),
-            room: Arc::downgrade(room),
-            members: room.members.clone(),
-            drain: room.drain.clone(),
-            counters: self.counters.clone(),
-        };
-        Ok(Task(tokio::spawn(pump.run()).abort_handle()))
+        let relay = Arc::new(Relay {
+            roster: Arc::clone(&room.roster),
+            inboxes: Arc::clone(&self.inboxes),
+            bounds: Bounds { messages: self.config.group_capacity, bytes: self.config.group_bytes },
+            reveille: self.reveille.clone(),
+            counters: Arc::clone(&self.counters),
+        });
+        let mailbox = self.layer.mailbox("gateway", MailboxOptions::default().with_sink(relay)).await?;
+        self.layer.group_add(room.roster.group(), mailbox.channel()).await?;
+        Ok(mailbox)
+    }
+}
+
+/// Puts what arrives for a room into the inboxes of the shards that have members.
+struct Relay {
+    roster: Arc<Roster>,
+    inboxes: Arc<[Arc<Inbox>]>,
+    bounds: Bounds,
+    reveille: Waker,
+    counters: Arc<Counters>,
+}
+
+impl Relay {
+    /// Tells a shard that its members of the room have missed something. Returns whether it sleeps.
+    fn lose(&self, shard: usize) -> bool {
+        if !self.roster.part(shard).begin_losing() {
+            return false;
+        }
+        self.counters.rooms_lost.add(1);
+        self.inboxes[shard].put(Command::Lost(Arc::clone(&self.roster), GroupCode::INSUFFICIENT_STATE))
+    }
+}
+
+impl MessageSink for Relay {
+    /// A message that does not fit is the members' loss, and they are told; nobody else is.
+    fn deliver(&self, message: &Message) -> std::result::Result<Option<Waker>, NoRoom> {
+        let (mut delivery, mut asleep) = (None, false);
+        for (shard, part) in self.roster.parts().iter().enumerate() {
+            if !part.has_members() || part.is_losing() {
+                continue;
+            }
+            let delivery =
+                delivery.get_or_insert_with(|| Arc::new(Delivery::new(Arc::clone(&self.roster), message.clone())));
+            let size = delivery.size();
+            asleep |= match part.admit(size, self.bounds) {
+                false => self.lose(shard),
+                true => self.inboxes[shard].push(Command::Group(Arc::clone(delivery)), size).unwrap_or_else(|Full| {
+                    part.release(size);
+                    self.lose(shard)
+                }),
+            };
+        }
+        Ok(asleep.then(|| self.reveille.clone()))
     }
 }
 
 impl Membership {
-    pub(crate) fn id(&self) -> u64 {
-        self.id
+    fn new(room: Arc<Room>, shard: usize) -> Self {
+        room.roster.part(shard).enter();
+        Self { room, shard }
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.room.roster
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.room.members.remove(self.slot, self.id);
+        self.room.roster.part(self.shard).leave();
     }
 }
 
 impl Room {
-    fn drain(&self) -> oneshot::Receiver<()> {
-        let (answer, drained) = oneshot::channel();
-        // A room without a pump has nothing to hand round.
-        if self.pump.initialized() {
-            self.drain.ask(answer);
-        }
-        // A pump that ended answers what was asked before it did; this is for what was asked after.
-        if self.members.has_ended() {
-            self.drain.answer();
-        }
-        drained
-    }
-
     /// Ends the room because messages may be missing: its members are told to join again, which opens a new one.
     fn lose(&self, code: GroupCode, counters: &Counters) {
         self.retire();
-        if self.members.expel(code) {
-            counters.rooms_lost.add(1);
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        counters.rooms_lost.add(1);
+        for (part, inbox) in self.roster.parts().iter().zip(self.inboxes.iter()) {
+            if part.has_members() {
+                inbox.tell(Command::Lost(Arc::clone(&self.roster), code));
+            }
         }
     }
 
     /// Frees the room's place in the map, so that the next join opens a new room.
     fn retire(&self) {
         let mut rooms = lock(&self.rooms);
-        if rooms.get(&self.group).is_some_and(|room| std::ptr::eq(room.as_ptr(), self)) {
-            rooms.remove(&self.group);
+        if rooms.get(self.roster.group()).is_some_and(|room| std::ptr::eq(room.as_ptr(), self)) {
+            rooms.remove(self.roster.group());
         }
     }
 }
@@ -238,17 +251,17 @@ impl Drop for Task {
     }
 }
 
-fn lock(rooms: &Rooms) -> MutexGuard<'_, HashMap<GroupName, Weak<Room>>> {
+fn lock(rooms: &RoomMap) -> MutexGuard<'_, HashMap<GroupName, Weak<Room>>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The rooms, held outside the lock: the last reference to a room may go with them, and its end takes the lock.
-fn all(rooms: &Rooms) -> Vec<Arc<Room>> {
+fn all(rooms: &RoomMap) -> Vec<Arc<Room>> {
     lock(rooms).values().filter_map(Weak::upgrade).collect()
 }
 
 /// Ends every room whenever the layer tells that messages may be missing, until the layer is closed.
-async fn listen(mut events: LayerEvents, rooms: Arc<Rooms>, counters: Arc<Counters>) {
+async fn listen(mut events: LayerEvents, rooms: Arc<RoomMap>, counters: Arc<Counters>) {
     while let Some(event) = events.next().await {
         match event {
             // What is sent through other servers still arrives; what did not is told of once this one is back.
@@ -267,67 +280,5 @@ async fn listen(mut events: LayerEvents, rooms: Arc<Rooms>, counters: Arc<Counte
                 }
             }
         }
-    }
-}
-
-/// Moves messages from a room's channel to its members.
-struct PumpTask {
-    mailbox: Mailbox,
-    group: GroupName,
-    room: Weak<Room>,
-    members: Arc<Members>,
-    drain: Arc<Drain>,
-    counters: Arc<Counters>,
-}
-
-impl PumpTask {
-    async fn run(mut self) {
-        let mut batch = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                received = poll_fn(|cx| self.mailbox.poll_drain(cx, BATCH, BATCH_BYTES, &mut batch)) => {
-                    if received.is_err() || self.mailbox.dropped() > 0 {
-                        break;
-                    }
-                    self.gather(&mut batch).await;
-                    self.fan_out(&mut batch).await;
-                }
-                // Only looked at when nothing waits in the mailbox.
-                () = self.drain.asked.notified() => self.drain.answer(),
-            }
-        }
-        self.end();
-    }
-
-    /// Takes along what is just arriving. A look costs a thousandth of what a round through a large room does, and each
-    /// message that goes along saves every member a write.
-    async fn gather(&mut self, batch: &mut Vec<Message>) {
-        for _ in 0..self.members.len() / MEMBERS_PER_LOOK {
-            yield_now().await;
-            let look =
-                |cx: &mut Context<'_>| Poll::Ready(self.mailbox.poll_drain(cx, BATCH, BATCH_BYTES, batch).is_ready());
-            poll_fn(look).await;
-        }
-    }
-
-    /// Hands messages to every member, and lets the members' connections write them before there can be more: what
-    /// arrives meanwhile goes out together, which is ten times cheaper than one by one.
-    async fn fan_out(&self, batch: &mut Vec<Message>) {
-        let target = || Target::Group(self.group.clone());
-        let batch: Vec<_> = batch.drain(..).map(|message| Delivery::new(target(), message)).collect();
-        let mut from = Some(0);
-        while let Some(at) = from {
-            from = self.members.deliver(&batch, at, CHUNK, &self.counters);
-            yield_now().await;
-        }
-    }
-
-    /// Messages were lost between the layer and here.
-    fn end(&self) {
-        if let Some(room) = self.room.upgrade() {
-            room.lose(GroupCode::INSUFFICIENT_STATE, &self.counters);
-        }
-        self.drain.answer();
     }
 }

@@ -17,22 +17,26 @@
 //!
 //! # Layout
 //!
-//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` (RFC 6455) →
-//! [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A group message's way out: the
-//! layer → `hub` (one channel per group, its members) → `outbox` (what waits for one client) → `connection` → `socket`.
+//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` ([`websocket`]
+//! is its RFC 6455, without I/O) → [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A
+//! group message's way out: the layer → `hub` (one channel per group, its members) → `outbox` (what waits for one
+//! client) → `connection` → `socket`.
 
 pub mod session;
+pub mod websocket;
 
 mod auth;
 mod config;
 mod connection;
 mod connections;
+mod delivery;
+mod direct;
 mod http;
 mod hub;
-mod members;
 mod operation;
-mod outbox;
+mod roster;
 mod serve;
+mod shard;
 mod shared;
 mod socket;
 mod stats;
@@ -49,10 +53,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::layer::{ChannelLayer, Health, Layer, MailboxOptions};
+use crate::layer::{ChannelLayer, Health, Layer};
 use crate::{Error, ErrorKind, Result};
 use connections::Connections;
 use hub::Hub;
+use shard::Inbox;
 use shared::Shared;
 
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Identity};
@@ -73,15 +78,16 @@ impl<L: ChannelLayer> Gateway<L> {
 
     /// A gateway that asks `authorizer` who clients are and what they may do.
     pub fn with_authorizer(layer: L, config: GatewayConfig, authorizer: impl Authorizer) -> Self {
-        let (layer, counters) = (Arc::new(layer), Arc::default());
-        let mailbox = MailboxOptions::default().with_capacity(config.group_capacity).with_bytes(config.group_bytes);
+        let (layer, counters, config) = (Arc::new(layer), Arc::default(), Arc::new(config));
+        let inbox = |_| Arc::new(Inbox::new(config.shard_bytes));
+        let inboxes: Arc<[_]> = (0..config.shards.max(1)).map(inbox).collect();
         Self(Arc::new(Shared {
-            hub: Hub::new(Arc::clone(&layer), mailbox, Arc::clone(&counters)),
+            hub: Hub::new(Arc::clone(&layer), Arc::clone(&config), Arc::clone(&counters), Arc::clone(&inboxes)),
             layer,
             authorizer: Arc::new(authorizer),
-            connections: Arc::new(Connections::new(config.max_connections)),
+            connections: Arc::new(Connections::new(inboxes, config.max_connections)),
             counters,
-            config: Arc::new(config),
+            config,
         }))
     }
 
@@ -157,7 +163,6 @@ impl<L: ChannelLayer> Gateway<L> {
         let connections = &self.0.connections;
         let orderly = async {
             connections.hush().await;
-            self.0.hub.drain().await;
             connections.shut_down(self.0.config.reconnect_spread);
             connections.wait().await;
         };

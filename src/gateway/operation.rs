@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::auth::{Credentials, Denied, Identity};
 use super::connections::LocalChannel;
+use super::direct::Direct;
 use super::hub::Membership;
-use super::outbox::Outbox;
+use super::roster::Bounds;
 use super::session::{Operation, Outcome};
+use super::shard::Key;
 use super::shared::Shared;
 use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
 use crate::protocol::{ErrorCode, GroupName};
@@ -29,7 +31,7 @@ pub(crate) struct Finished {
 pub(crate) enum Gained {
     Nothing,
     Identity(Arc<Identity>),
-    Channel(Arc<Identity>, Mailbox, LocalChannel),
+    Channel { identity: Arc<Identity>, mailbox: Mailbox, direct: Arc<Direct>, local: LocalChannel },
     Membership(GroupName, Membership),
 }
 
@@ -37,7 +39,8 @@ pub(crate) enum Gained {
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) key: Key,
+    pub(crate) shard: usize,
 }
 
 /// Starts an operation. `credentials` are what the client's HTTP request showed.
@@ -62,11 +65,12 @@ impl<L: ChannelLayer> Shared<L> {
         credentials: Option<Box<Credentials>>,
         operation: Operation,
     ) -> Result<Finished, Outcome> {
-        let Asker { identity, outbox } = asker;
+        let Asker { identity, key, shard } = asker;
         let may = &*self.authorizer;
         match operation {
             Operation::Connect { token, client } => {
-                self.connect(Credentials { token, client, ..credentials.map(|c| *c).unwrap_or_default() }).await
+                let shown = credentials.map(|c| *c).unwrap_or_default();
+                self.connect(Credentials { token, client, ..shown }, key, shard).await
             }
             Operation::Refresh { token } => {
                 let credentials = Credentials { token: Some(token), ..Credentials::default() };
@@ -80,7 +84,7 @@ impl<L: ChannelLayer> Shared<L> {
             }
             Operation::Join(group) => {
                 may.join(&identity, &group).await.map_err(failed)?;
-                let membership = self.hub.join(&group, &outbox).await.map_err(|e| layer_failed(&e))?;
+                let membership = self.hub.join(&group, shard).await.map_err(|e| layer_failed(&e))?;
                 Ok(Finished { outcome: Outcome::Done, gained: Gained::Membership(group, membership) })
             }
             Operation::GroupSend(group, message) => {
@@ -95,14 +99,19 @@ impl<L: ChannelLayer> Shared<L> {
         }
     }
 
-    async fn connect(self: &Arc<Self>, credentials: Credentials) -> Result<Finished, Outcome> {
+    async fn connect(self: &Arc<Self>, credentials: Credentials, key: Key, shard: usize) -> Result<Finished, Outcome> {
         let rejected = |denied: Denied| {
             let (code, reason) = denied.into_close();
             Outcome::Rejected(code, reason)
         };
         let identity = self.authorizer.connect(&credentials).await.map_err(rejected)?;
         tracing::debug!(user = identity.user, client = credentials.client, "a client connected");
-        let options = MailboxOptions::default().with_bytes(self.config.outbound_bytes);
+        let bounds = Bounds { messages: self.config.outbound_messages, bytes: self.config.outbound_bytes };
+        let direct = Direct::new(Arc::clone(&self.connections.inboxes()[shard]), key, bounds);
+        let options = MailboxOptions::default()
+            .with_capacity(bounds.messages)
+            .with_bytes(bounds.bytes)
+            .with_sink(Arc::clone(&direct) as _);
         let mailbox = self.layer.mailbox("gateway", options).await.map_err(|e| layer_failed(&e))?;
         let outcome = Outcome::Connected {
             channel: mailbox.channel().clone(),
@@ -110,7 +119,8 @@ impl<L: ChannelLayer> Shared<L> {
             expires: identity.expires,
         };
         let local = self.connections.channel(mailbox.channel().clone());
-        Ok(Finished { outcome, gained: Gained::Channel(Arc::new(identity), mailbox, local) })
+        let identity = Arc::new(identity);
+        Ok(Finished { outcome, gained: Gained::Channel { identity, mailbox, direct, local } })
     }
 }
 

@@ -1,48 +1,43 @@
-//! One WebSocket after its handshake: the only file that knows how RFC 6455 is spoken and by which library.
+//! One WebSocket after its handshake: the stream, what came in of a message that is not whole, and what waits to be
+//! written. [`websocket`] knows how frames are made; nothing else in the gateway touches the stream.
 //!
-//! Everything is poll-based and driven by one task, so the stream's wake-ups need no relay. Buffers are small on
-//! purpose (see [`READ_BUFFER`]): they are most of what an idle connection costs.
+//! Reads go into a buffer of the shard's, so an idle socket has none. What is written waits in pieces until the shard
+//! flushes: one write for all of them, which TLS makes one record. Only a socket whose peer does not take that keeps a
+//! backlog, and is looked at again when there is room.
 //!
 //! A close runs in two steps. [`Socket::close`] queues our close frame; [`Socket::poll_closed`] sends it, waits for the
 //! peer's, ends the stream and reads what still comes, because closing a TCP stream with unread bytes resets it, and
 //! a reset can overtake the close frame. Waiting is bounded by the caller's deadline.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::session::FrameKind;
+use super::websocket::{self, Decoder, Event, Violation};
 use crate::protocol::CloseCode;
 
-/// Allocated per connection for as long as it lives. Half of it saves 2 KB and costs a second read for frames above it.
-const READ_BUFFER: usize = 4 * 1024;
-
-/// When this much is queued it is written without waiting for the flush. Grows on demand, so idle it costs nothing.
-const WRITE_BUFFER: usize = 16 * 1024;
-
-/// The longest reason of a close frame (RFC 6455, section 5.5: 125 bytes with the code).
-const MAX_REASON: usize = 123;
+/// The most bytes that one write takes, and that are copied for it.
+const WRITE: usize = 64 * 1024;
 
 /// A WebSocket on the server's side.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Stream,
-    context: WebSocketContext,
-    /// Something was queued since the last complete flush.
-    dirty: bool,
-    /// The last read found nothing, so nothing that came in is left in the buffer.
-    starved: bool,
+    decoder: Decoder,
+    /// What was read and is not decoded yet, because nobody wanted more.
+    unread: Vec<u8>,
+    out: Outgoing,
+    blocked: bool,
+    /// Our close frame is queued, after which nothing may be.
+    closed: bool,
     closing: Closing,
 }
 
@@ -83,185 +78,224 @@ pub(crate) enum Stream {
 
 impl Socket {
     /// Takes over a stream after its handshake, with what was read of it beyond that.
-    pub(crate) fn new(stream: Stream, read: Vec<u8>, frame_limit: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(frame_limit))
-            .max_frame_size(Some(frame_limit));
-        let context = WebSocketContext::from_partially_read(read, Role::Server, Some(config));
-        Self { stream, context, dirty: false, starved: false, closing: Closing::Handshake }
+    pub(crate) fn new(stream: Stream, read: Vec<u8>, decoder: Decoder) -> Self {
+        let (out, closing) = (Outgoing::default(), Closing::Handshake);
+        Self { stream, decoder, unread: read, out, blocked: false, closed: false, closing }
     }
 
-    /// Waits for the next message. After anything but a frame or a control frame, no more can be read.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
-        // Every wake-up asks here, mostly in vain: a look at the readiness is cheaper than preparing a read.
-        if self.starved && self.stream.poll_readable(cx).is_pending() {
-            return Poll::Pending;
+    /// Reads what there is; nothing once the peer is gone.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Option<usize>> {
+        if !self.unread.is_empty() {
+            let size = self.unread.len().min(buffer.len());
+            buffer[..size].copy_from_slice(&self.unread[..size]);
+            self.unread.drain(..size);
+            if self.unread.is_empty() {
+                self.unread = Vec::new();
+            }
+            return Poll::Ready(Some(size));
         }
-        self.starved = false;
-        let mut io = Io { stream: &mut self.stream, cx };
-        Poll::Ready(match self.context.read(&mut io) {
-            Ok(Message::Text(text)) => Incoming::Frame(FrameKind::Text, text.into()),
-            Ok(Message::Binary(bytes)) => Incoming::Frame(FrameKind::Binary, bytes),
-            Ok(Message::Ping(_) | Message::Pong(_)) => {
-                self.dirty = true;
+        let mut buffer = ReadBuf::new(buffer);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+        Poll::Ready(Some(buffer.filled().len()).filter(|&size| read.is_ok() && size > 0))
+    }
+
+    /// Keeps what was read and is not wanted now, for the next [`poll_fill`](Self::poll_fill).
+    pub(crate) fn keep(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.unread.splice(..0, rest.iter().copied());
+        }
+    }
+
+    /// Takes what comes first out of what was read: how many bytes that were, and what they made whole. After anything
+    /// but a frame or a control frame no more can be read.
+    pub(crate) fn decode(&mut self, input: &[u8]) -> (usize, Option<Incoming>) {
+        let (used, event) = match self.decoder.decode(input) {
+            Ok(decoded) => decoded,
+            Err(violation) => {
+                self.closing = Closing::Ending;
+                return (input.len(), Some(refuse(violation)));
+            }
+        };
+        let incoming = event.map(|event| match event {
+            Event::Message(kind, bytes) => Incoming::Frame(kind, bytes),
+            Event::Ping(payload) => {
+                self.push(websocket::pong(&payload), 1);
                 Incoming::Control
             }
-            Ok(Message::Close(_) | Message::Frame(_)) => {
-                self.dirty = true;
+            Event::Pong(_) => Incoming::Control,
+            Event::Close(code) => {
+                self.push(code.map_or_else(websocket::close_without_code, |code| websocket::close(code, "")), 1);
+                self.closed = true;
+                self.closing = Closing::Ending;
                 Incoming::Closed
             }
-            Err(Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
-                self.starved = true;
-                return Poll::Pending;
-            }
-            Err(e) => {
-                self.closing = Closing::Ending;
-                violation(&e)
-            }
-        })
+        });
+        (used, incoming)
     }
 
-    /// Queues a message, and writes some of what is queued if that is much.
-    pub(crate) fn feed(&mut self, cx: &mut Context<'_>, kind: FrameKind, payload: Bytes) -> Result<(), Gone> {
-        let data = match kind {
-            FrameKind::Text => Data::Text,
-            FrameKind::Binary => Data::Binary,
-        };
-        let frame = Frame::message(payload, OpCode::Data(data), true);
-        self.dirty = true;
-        let mut io = Io { stream: &mut self.stream, cx };
-        blocked_is_fine(self.context.write(&mut io, Message::Frame(frame)))
-    }
-
-    /// Writes what is queued.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        if !self.dirty {
-            return Poll::Ready(Ok(()));
-        }
-        let mut io = Io { stream: &mut self.stream, cx };
-        match self.context.flush(&mut io) {
-            Err(Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => Poll::Pending,
-            Ok(()) | Err(Error::ConnectionClosed) => {
-                self.dirty = false;
-                Poll::Ready(Ok(()))
-            }
-            Err(_) => Poll::Ready(Err(Gone)),
+    /// Queues whole frames, so many of them in one piece. Behind our close frame they are dropped.
+    pub(crate) fn push(&mut self, bytes: Bytes, frames: usize) {
+        if !self.closed {
+            self.out.push(bytes, frames);
         }
     }
 
-    /// Queues our close frame behind everything else. Continue with [`poll_closed`](Self::poll_closed).
-    pub(crate) fn close(&mut self, cx: &mut Context<'_>, code: CloseCode, reason: &str) -> Result<(), Gone> {
-        let frame = CloseFrame { code: code.0.into(), reason: shorten(reason).into() };
-        self.dirty = true;
-        let mut io = Io { stream: &mut self.stream, cx };
-        blocked_is_fine(self.context.close(&mut io, Some(frame)))
+    /// Whether something waits to be written.
+    pub(crate) fn has_output(&self) -> bool {
+        self.out.bytes > 0 || self.blocked
+    }
+
+    /// Whether the peer did not take all of what was last written.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// How many frames and bytes wait to be written.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.out.frames, self.out.bytes)
+    }
+
+    /// Writes what waits. `scratch` is where pieces are put together.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, scratch: &mut Vec<u8>) -> Poll<Result<(), Gone>> {
+        while self.out.bytes > 0 {
+            let piece = self.out.gather(scratch);
+            match Pin::new(&mut self.stream).poll_write(cx, piece) {
+                Poll::Ready(Ok(written)) if written > 0 => self.out.advance(written),
+                Poll::Ready(_) => return Poll::Ready(Err(Gone)),
+                Poll::Pending => {
+                    self.blocked = true;
+                    return Poll::Pending;
+                }
+            }
+        }
+        // Until the stream below has passed everything on, as TLS must, it counts as not written.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.blocked = flushed.is_pending();
+        flushed.map(|flushed| flushed.map_err(|_| Gone))
+    }
+
+    /// Queues our close frame behind everything else, or in its place, but for what the peer has the beginning of.
+    /// Continue with [`poll_closed`](Self::poll_closed).
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str, discard: bool) {
+        if discard {
+            self.out.discard();
+        }
+        self.push(websocket::close(code.0, reason), 1);
+        self.closed = true;
     }
 
     /// Ends the connection: ready when the peer has our close frame and has answered, or is gone.
-    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], scratch: &mut Vec<u8>) -> Poll<()> {
         loop {
             match self.closing {
                 Closing::Handshake => {
-                    if matches!(self.poll_flush(cx), Poll::Ready(Err(Gone))) {
+                    if matches!(self.poll_flush(cx, scratch), Poll::Ready(Err(Gone))) {
                         return Poll::Ready(());
                     }
-                    match ready!(self.poll_read(cx)) {
-                        Incoming::Frame(..) | Incoming::Control => {}
-                        Incoming::Closed | Incoming::Violation(..) => self.closing = Closing::Ending,
+                    match ready!(self.poll_fill(cx, buffer)) {
+                        Some(size) => self.skip(&buffer[..size]),
+                        None => self.closing = Closing::Ending,
                     }
                 }
                 Closing::Ending => {
-                    let flushed = ready!(self.poll_flush(cx)).is_ok();
+                    let flushed = ready!(self.poll_flush(cx, scratch)).is_ok();
                     if !flushed || ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_err() {
                         return Poll::Ready(());
                     }
                     self.closing = Closing::Draining;
                 }
-                Closing::Draining => return self.poll_drained(cx),
+                Closing::Draining => {
+                    self.unread = Vec::new();
+                    if ready!(self.poll_fill(cx, buffer)).is_none() {
+                        return Poll::Ready(());
+                    }
+                }
             }
         }
     }
 
-    fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scrap = [0; 1024];
-        loop {
-            let mut buffer = ReadBuf::new(&mut scrap);
-            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
-                _ => return Poll::Ready(()),
+    /// Looks for the peer's close frame only.
+    fn skip(&mut self, mut input: &[u8]) {
+        while !input.is_empty() && self.closing == Closing::Handshake {
+            let (used, _) = self.decode(input);
+            input = &input[used..];
+        }
+    }
+}
+
+/// What is queued for the peer. Mostly it is one piece, which needs no memory of its own.
+#[derive(Debug, Default)]
+struct Outgoing {
+    first: Bytes,
+    more: VecDeque<Bytes>,
+    bytes: usize,
+    frames: usize,
+    /// The peer has the beginning of the first piece.
+    begun: bool,
+}
+
+impl Outgoing {
+    fn push(&mut self, bytes: Bytes, frames: usize) {
+        self.bytes += bytes.len();
+        self.frames += frames;
+        if self.first.is_empty() {
+            self.first = bytes;
+        } else {
+            self.more.push_back(bytes);
+        }
+    }
+
+    /// What to write next.
+    fn gather<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.more.is_empty() || self.first.len() >= WRITE {
+            return &self.first;
+        }
+        scratch.clear();
+        for piece in std::iter::once(&self.first).chain(&self.more) {
+            let room = WRITE - scratch.len();
+            scratch.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.len() >= room {
+                break;
             }
         }
+        scratch
     }
-}
 
-impl Stream {
-    /// Ready when a read may find something, where that can be known without reading.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Stream::Tcp(stream) => stream.poll_read_ready(cx).map(|_| ()),
-            Stream::Other(_) => Poll::Ready(()),
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while written >= self.first.len() && written > 0 {
+            written -= self.first.len();
+            self.first = self.more.pop_front().unwrap_or_default();
+            self.begun = false;
+        }
+        if written > 0 {
+            self.first.advance(written);
+            self.begun = true;
+        }
+        if self.bytes == 0 {
+            *self = Self::default();
         }
     }
-}
 
-/// As much of a close frame's reason as fits.
-fn shorten(reason: &str) -> &str {
-    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
-    &reason[..end.unwrap_or_default()]
-}
-
-/// What a failed read says of the peer.
-fn violation(error: &Error) -> Incoming {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            Incoming::Violation(CloseCode::FRAME_TOO_LARGE, "the frame is larger than limits.frame")
-        }
-        Error::Utf8(_) => Incoming::Violation(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8"),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Incoming::Closed,
-        Error::Protocol(_) => Incoming::Violation(CloseCode::PROTOCOL_ERROR, "RFC 6455 was broken"),
-        _ => Incoming::Closed,
+    /// Drops everything that the peer has nothing of.
+    fn discard(&mut self) {
+        let first = if self.begun { std::mem::take(&mut self.first) } else { Bytes::new() };
+        *self = Self {
+            bytes: first.len(),
+            frames: usize::from(self.begun),
+            begun: self.begun,
+            first,
+            more: VecDeque::new(),
+        };
     }
 }
 
-/// A frame that was queued counts as sent: the rest is for the next flush.
-fn blocked_is_fine(result: Result<(), Error>) -> Result<(), Gone> {
-    match result {
-        Ok(()) => Ok(()),
-        Err(Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => Ok(()),
-        Err(_) => Err(Gone),
-    }
-}
-
-/// The stream as the library wants to see it: blocking calls that say `WouldBlock` after registering for a wake-up.
-struct Io<'a, 'b> {
-    stream: &'a mut Stream,
-    cx: &'a mut Context<'b>,
-}
-
-fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
-    }
-}
-
-impl Read for Io<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(buffer);
-        would_block(Pin::new(&mut *self.stream).poll_read(self.cx, &mut buffer))?;
-        Ok(buffer.filled().len())
-    }
-}
-
-impl Write for Io<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        would_block(Pin::new(&mut *self.stream).poll_write(self.cx, bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        would_block(Pin::new(&mut *self.stream).poll_flush(self.cx))
+/// What a broken rule is in the gateway's codes.
+fn refuse(violation: Violation) -> Incoming {
+    match violation.status {
+        1009 => Incoming::Violation(CloseCode::FRAME_TOO_LARGE, "the frame is larger than limits.frame"),
+        1007 => Incoming::Violation(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8"),
+        _ => Incoming::Violation(CloseCode::PROTOCOL_ERROR, violation.reason),
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) struct Counters {
     pub(crate) frames_out: Counter,
     pub(crate) deliveries: Counter,
     pub(crate) dropped_slow: Counter,
+    pub(crate) dropped_volatile: Counter,
     pub(crate) rooms_lost: Counter,
     pub(crate) layer_reconnects: Counter,
     /// By place in [`CloseCode::ALL`]; the last one is for ends without a code of ours.
@@ -54,6 +55,7 @@ impl Counters {
             frames_out: self.frames_out.get(),
             deliveries: self.deliveries.get(),
             dropped_slow: self.dropped_slow.get(),
+            dropped_volatile: self.dropped_volatile.get(),
             groups_lost: self.rooms_lost.get(),
             layer_reconnects: self.layer_reconnects.get(),
             closes: closes.collect(),
@@ -82,6 +84,9 @@ pub struct GatewayStats {
     pub deliveries: u64,
     /// Group messages that were not, because the client was too slow and is being closed with 4003.
     pub dropped_slow: u64,
+    /// Messages to [`volatile`](super::GatewayConfig::volatile) groups that were not, because the client could not take
+    /// them at that moment.
+    pub dropped_volatile: u64,
     /// How often a group's members were told to join again because messages were lost between layer and gateway, or may
     /// have been in the layer.
     pub groups_lost: u64,

@@ -16,10 +16,12 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::auth::Credentials;
-use super::connection::Connection;
-use super::outbox::Outbox;
+use super::connection::Opening;
+use super::connections::Permit;
+use super::shard::{Command, Shard};
 use super::shared::Shared;
 use super::socket::{Socket, Stream};
+use super::websocket::Decoder;
 use crate::layer::ChannelLayer;
 use crate::protocol::{CloseCode, Encoding};
 
@@ -99,37 +101,42 @@ fn start<L: ChannelLayer>(
     choice: Choice,
     credentials: Box<Credentials>,
 ) -> bool {
-    let outbox = Arc::new(Outbox::new(shared.config.outbound_messages, shared.config.outbound_bytes));
-    let (connections, shared) = (shared.connections.clone(), shared.clone());
-    connections.spawn(outbox.clone(), |number| async move {
-        let Ok(upgraded) = upgrade.await else { return };
-        // Boxed, because what is held across an await is held twice in the task, by the caller and by the callee.
-        let connection = Box::new(open(number, shared, upgraded, choice, outbox, credentials));
-        match choice {
-            Choice::Unknown => {
-                let reason = "none of the offered subprotocols is known";
-                connection.refuse(CloseCode::UNSUPPORTED_PROTOCOL, reason).await;
-            }
-            _ => connection.await,
+    let Some(permit) = shared.connections.admit() else { return false };
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let upgraded = tokio::select! {
+            upgraded = upgrade => upgraded,
+            () = shared.connections.aborted() => return,
+        };
+        if let Ok(upgraded) = upgraded {
+            open(shared, upgraded, choice, credentials, permit);
         }
-    })
+    });
+    true
 }
 
+/// Hands a connection to its shard.
 fn open<L: ChannelLayer>(
-    number: u64,
     shared: Arc<Shared<L>>,
     upgraded: Upgraded,
     choice: Choice,
-    outbox: Arc<Outbox>,
     credentials: Box<Credentials>,
-) -> Connection<L> {
+    permit: Permit,
+) {
     let (stream, read) = unwrap(upgraded);
-    let socket = Socket::new(stream, read, shared.config.frame_limit);
-    let encoding = match choice {
-        Choice::Chosen(encoding) => encoding,
-        Choice::Default | Choice::Unknown => Encoding::Json,
+    let (encoding, refusal) = match choice {
+        Choice::Chosen(encoding) => (encoding, None),
+        Choice::Default => (Encoding::Json, None),
+        Choice::Unknown => {
+            (Encoding::Json, Some((CloseCode::UNSUPPORTED_PROTOCOL, "none of the offered subprotocols is known")))
+        }
     };
-    Connection::new(number, shared, socket, encoding, outbox, credentials)
+    let shard = permit.shard();
+    let socket = Socket::new(stream, read, Decoder::new(shared.config.frame_limit));
+    let opening = Opening { socket, encoding, credentials, refusal, permit };
+    if shared.connections.inboxes()[shard].open(Command::Open(Box::new(opening))) {
+        tokio::spawn(Shard::new(shard, shared).run());
+    }
 }
 
 /// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read

@@ -5,7 +5,7 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::{ChannelName, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A pattern of channel names. Text converts into a glob.
 ///
@@ -51,9 +51,9 @@ impl Pattern {
         })
     }
 
-    /// Whether the pattern matches a channel's full name, with what stands behind its `!`.
-    pub fn matches(&self, channel: &ChannelName) -> bool {
-        let name = channel.as_str().as_bytes();
+    /// Whether the pattern matches a channel's full name, with what stands behind its `!`, or a group's.
+    pub fn matches(&self, name: &(impl AsRef<str> + ?Sized)) -> bool {
+        let name = name.as_ref().as_bytes();
         match &self.0 {
             Kind::Glob(glob) => glob.matches(name),
             // The search finds the leftmost match, which is the one at the beginning if there is one.

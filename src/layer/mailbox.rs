@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::queue::{Queue, Refused, Waiter};
 use crate::{ChannelName, Error, ErrorKind, Message, Result};
 
-/// How a mailbox is bounded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a mailbox is bounded, and who takes its messages.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct MailboxOptions {
     /// The most messages that wait. Default: what the layer is set up with for the channel's name, 100 at first. A
@@ -23,6 +23,8 @@ pub struct MailboxOptions {
     pub capacity: Option<usize>,
     /// The most bytes of messages that wait; one message is always taken, whatever its size. Default: 16 MiB.
     pub bytes: usize,
+    /// Who takes the messages where they arrive. Default: nobody, they wait in the mailbox.
+    pub sink: Option<Arc<dyn MessageSink>>,
 }
 
 impl MailboxOptions {
@@ -39,13 +41,52 @@ impl MailboxOptions {
         self.bytes = bytes;
         self
     }
+
+    /// Hands messages to `sink` where they arrive, in place of the mailbox's queue: for receivers that have a queue
+    /// already, which saves a task and a wake-up between the two. The mailbox still owns the channel and its groups; nothing
+    /// can be received on it, and its bounds are the sink's.
+    #[must_use]
+    pub fn with_sink(mut self, sink: Arc<dyn MessageSink>) -> Self {
+        self.sink = Some(sink);
+        self
+    }
 }
 
 impl Default for MailboxOptions {
     fn default() -> Self {
-        Self { capacity: None, bytes: 16 << 20 }
+        Self { capacity: None, bytes: 16 << 20, sink: None }
     }
 }
+
+impl fmt::Debug for MailboxOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (capacity, bytes, sink) = (self.capacity, self.bytes, self.sink.is_some());
+        f.debug_struct("MailboxOptions")
+            .field("capacity", &capacity)
+            .field("bytes", &bytes)
+            .field("sink", &sink)
+            .finish()
+    }
+}
+
+/// Takes a mailbox's messages where they arrive; see [`MailboxOptions::with_sink`].
+///
+/// It is called by whoever sends, under the layer's locks: it must not block, must not call the layer, and must not wake
+/// anybody, which the layer does once it holds no lock. Deliveries that are under way while the mailbox is dropped may
+/// still come a moment later.
+pub trait MessageSink: Send + Sync + 'static {
+    /// Takes a message. Returns whom to wake for it, if anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`]: the sink takes no more. The sender gets [`ErrorKind::ChannelFull`], or a message to a group is counted
+    /// for [`Mailbox::dropped`], as with a mailbox that is full.
+    fn deliver(&self, message: &Message) -> Result<Option<Waker>, NoRoom>;
+}
+
+/// A [`MessageSink`] takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
 
 /// A message and when it is too old to be delivered.
 #[derive(Debug)]
@@ -61,10 +102,11 @@ impl Slot {
 }
 
 /// What a channel consists of for its receivers.
-#[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) name: ChannelName,
     pub(super) queue: Queue<Slot>,
+    /// Takes the messages in place of the queue.
+    sink: Option<Arc<dyn MessageSink>>,
     /// Messages that did not fit, and that nobody else was told of, since the owner last asked.
     pub(super) dropped: AtomicU64,
     /// Where the layer counts the messages that expired.
@@ -73,7 +115,29 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new(name: ChannelName, capacity: usize, bytes: usize, expired: Arc<AtomicU64>) -> Self {
-        Self { name, queue: Queue::new(capacity, bytes), dropped: AtomicU64::new(0), expired }
+        Self { name, queue: Queue::new(capacity, bytes), sink: None, dropped: AtomicU64::new(0), expired }
+    }
+
+    pub(super) fn with_sink(mut self, sink: Option<Arc<dyn MessageSink>>) -> Self {
+        self.sink = sink;
+        self
+    }
+
+    /// Takes a message in, and returns whom to wake once the caller holds no lock.
+    pub(super) fn push(&self, slot: Slot) -> Result<Option<Waker>, Refused<Slot>> {
+        let Some(sink) = &self.sink else {
+            let size = slot.message.size();
+            return self.queue.push_unwoken(slot, size);
+        };
+        if self.queue.is_closed() {
+            return Err(Refused::Closed(slot));
+        }
+        sink.deliver(&slot.message).map_err(|NoRoom| Refused::Full(slot))
+    }
+
+    /// Whether it is its number of messages that keeps it from taking one more, and not their bytes.
+    pub(super) fn is_at_capacity(&self) -> bool {
+        self.sink.is_some() || self.queue.len() >= self.queue.max_items()
     }
 
     /// Waits for the next message that has not expired.
@@ -122,6 +186,12 @@ impl Inbox {
     }
 }
 
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("name", &self.name).field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
 /// A layer's channel object: an inbox, and what the layer keeps beside it.
 pub(super) trait HasInbox: Send + Sync + 'static {
     fn inbox(&self) -> &Inbox;
@@ -167,7 +237,8 @@ impl Mailbox {
         options: &MailboxOptions,
         on_drop: impl FnOnce() + Send + Sync + 'static,
     ) -> (MailboxSender, Mailbox) {
-        let inbox = Arc::new(Inbox::new(channel, options.capacity.unwrap_or(100), options.bytes, Arc::default()));
+        let inbox = Inbox::new(channel, options.capacity.unwrap_or(100), options.bytes, Arc::default());
+        let inbox = Arc::new(inbox.with_sink(options.sink.clone()));
         let sender = MailboxSender(Arc::new(Sender(Arc::clone(&inbox))));
         (sender, Mailbox::new(inbox, on_drop))
     }
@@ -311,9 +382,11 @@ impl MailboxSender {
     /// - [`ErrorKind::Closed`]: the mailbox was dropped or closed.
     pub fn send(&self, message: Message) -> Result<()> {
         let inbox = &self.0.0;
-        let size = message.size();
-        match inbox.queue.push(Slot { message, expires: None }, size) {
-            Ok(()) => Ok(()),
+        match inbox.push(Slot { message, expires: None }) {
+            Ok(waker) => {
+                waker.into_iter().for_each(Waker::wake);
+                Ok(())
+            }
             Err(Refused::Closed(_)) => Err(inbox.closed()),
             Err(Refused::Full(_)) => {
                 let (name, capacity) = (&inbox.name, inbox.queue.max_items());

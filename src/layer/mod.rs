@@ -33,7 +33,7 @@ pub use events::{EventSender, LayerEvent, LayerEvents};
 pub use health::{Health, HostHealth};
 pub use layers::Layers;
 pub use local::LocalStats;
-pub use mailbox::{Mailbox, MailboxOptions, MailboxSender};
+pub use mailbox::{Mailbox, MailboxOptions, MailboxSender, MessageSink, NoRoom};
 pub use memory::{MemoryConfig, MemoryLayer};
 
 /// The specification of a channel layer, after Django Channels' own.

@@ -1,7 +1,7 @@
 //! What reaches whom, and in which order.
 
 use channel_layers::gateway::GatewayConfig;
-use channel_layers::layer::ChannelLayer;
+use channel_layers::layer::{ChannelLayer, Pattern};
 use channel_layers::{GroupName, message};
 use serde_json::{Value, json};
 
@@ -197,4 +197,36 @@ async fn a_flood_of_one_client_does_not_starve_another() {
         assert_eq!(polite.next().await["message"]["n"], n);
     }
     flood.abort();
+}
+
+#[tokio::test]
+async fn a_volatile_group_skips_clients_that_are_not_ready_and_keeps_them() {
+    let config = GatewayConfig::default().with_volatile(vec![Pattern::glob("cursor.*")]).with_outbound_bytes(1 << 18);
+    let server = Server::start(config).await;
+    let mut slow = server.join("cursor.page").await;
+    let mut quick = server.join("cursor.page").await;
+    let mut sender = server.connect().await;
+    let text = "x".repeat(16 * 1024);
+    let mut sent = 0;
+    while server.gateway.stats().dropped_volatile < 100 {
+        assert!(sent < 10_000, "the slow client still takes everything");
+        sender.ok(json!({"op": "group_send", "group": "cursor.page", "message": {"n": sent, "text": text}})).await;
+        assert_eq!(quick.next().await["message"]["n"], sent, "one that reads misses nothing");
+        sent += 1;
+    }
+    // It reads again: what the kernel and the gateway still hold comes in order, and then what is new.
+    let mut last = -1;
+    loop {
+        sender.ok(json!({"op": "group_send", "group": "cursor.page", "message": {"n": sent, "text": text}})).await;
+        quick.next().await;
+        let n = slow.next().await["message"]["n"].as_i64().unwrap();
+        assert!(n > last);
+        if n > last + 1 && last >= 0 {
+            break;
+        }
+        last = n;
+        sent += 1;
+    }
+    let stats = server.gateway.stats();
+    assert_eq!((stats.connections, stats.dropped_slow, stats.closes.len()), (3, 0, 0), "{stats:?}");
 }

@@ -135,9 +135,9 @@ async fn a_character_may_lie_across_fragments() {
 async fn a_close_is_answered_with_its_code() {
     for code in [1000u16, 1001, 3000, 3999, 4000, 4999] {
         let (_server, mut client) = connected().await;
-        let payload = [&code.to_be_bytes()[..], b"bye"].concat();
-        client.raw.frame(true, CLOSE, &payload).await;
-        assert_eq!(client.raw.next().await, Some(Frame { opcode: CLOSE, payload }));
+        let code = code.to_be_bytes();
+        client.raw.frame(true, CLOSE, &[&code[..], b"bye"].concat()).await;
+        assert_eq!(client.raw.next().await, Some(Frame { opcode: CLOSE, payload: code.to_vec() }));
         assert_eq!(client.raw.next().await, None);
     }
 }

@@ -1,7 +1,9 @@
 //! `channel-layers serve`: the gateway on a channel layer.
 
+use std::num::NonZeroUsize;
+
 use channel_layers::gateway::{Gateway, GatewayConfig};
-use channel_layers::layer::ChannelLayer;
+use channel_layers::layer::{ChannelLayer, Pattern};
 use tokio::net::TcpListener;
 
 use crate::demo_page;
@@ -34,13 +36,31 @@ pub(crate) struct Serve {
     #[arg(long)]
     allow_anonymous: bool,
 
+    /// Groups whose messages are dropped for clients that cannot take them at once, as a glob; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    volatile: Vec<String>,
+
+    /// How many tasks the sockets are spread over; one for each core if left out.
+    #[arg(long, value_name = "NUMBER")]
+    shards: Option<NonZeroUsize>,
+
     #[command(flatten)]
     layer: LayerArgs,
 }
 
 impl Serve {
+    fn config(&self) -> GatewayConfig {
+        let config = GatewayConfig::default()
+            .with_allow_anonymous(self.allow_anonymous)
+            .with_volatile(self.volatile.iter().map(|glob| Pattern::glob(glob)).collect());
+        match self.shards {
+            Some(shards) => config.with_shards(shards.get()),
+            None => config,
+        }
+    }
+
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let config = GatewayConfig::default().with_allow_anonymous(self.allow_anonymous);
+        let config = self.config();
         let layer = self.layer.open()?;
         let gateway = Gateway::new(layer.clone(), config);
         let router = match self.demo {

@@ -1,8 +1,11 @@
 //! Mailboxes: channels that are owned.
 
 use std::future::poll_fn;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
+use futures_util::task::AtomicWaker;
 use futures_util::{FutureExt, StreamExt};
 
 use super::tools::{
@@ -10,7 +13,7 @@ use super::tools::{
     soon,
 };
 use super::{Factory, Settings};
-use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
+use crate::layer::{ChannelLayer, Mailbox, MailboxOptions, MessageSink, NoRoom};
 use crate::{ErrorKind, Message, Result};
 
 /// A mailbox receives what is sent to its channel and to its groups.
@@ -42,6 +45,75 @@ pub async fn mailbox_is_a_stream(factory: &impl Factory) -> Result<()> {
     layer.close().await?;
     assert!(soon(mailbox.next()).await.is_none());
     Ok(())
+}
+
+/// A mailbox with a sink hands messages over where they arrive, in order, and its refusals are the sender's or are told;
+/// dropped, it hands over no more.
+pub async fn mailbox_with_a_sink(factory: &impl Factory) -> Result<()> {
+    let layer = factory.layer(Settings::default()).await;
+    let (sink, members) = (Arc::new(Sink::default()), group("test-group"));
+    let mailbox = layer.mailbox("test", MailboxOptions::default().with_sink(Arc::clone(&sink) as _)).await?;
+    layer.group_add(&members, mailbox.channel()).await?;
+    layer.send(mailbox.channel(), numbered(1)).await?;
+    sink.holds(&[1]).await;
+    layer.group_send(&members, numbered(2)).await?;
+    sink.holds(&[1, 2]).await;
+    assert!(mailbox.try_recv()?.is_none(), "nothing waits in the mailbox itself");
+
+    sink.full.store(true, Ordering::SeqCst);
+    let refused = layer.send(mailbox.channel(), numbered(3)).await;
+    if layer.capabilities().mailboxes_refuse {
+        assert_kind(refused, ErrorKind::ChannelFull);
+        layer.group_send(&members, numbered(4)).await?;
+    } else {
+        refused?;
+    }
+    assert_dropped(factory, &layer, &mailbox, 1).await;
+    sink.full.store(false, Ordering::SeqCst);
+    layer.send(mailbox.channel(), numbered(5)).await?;
+    sink.holds(&[1, 2, 5]).await;
+
+    let channel = mailbox.channel().clone();
+    drop(mailbox);
+    layer.send(&channel, numbered(6)).await?;
+    layer.group_send(&members, numbered(7)).await?;
+    factory.settle(&layer).await;
+    assert_eq!(sink.numbers(), [1, 2, 5]);
+    Ok(())
+}
+
+/// Notes what it is given, and refuses all of it on demand.
+#[derive(Default)]
+struct Sink {
+    taken: Mutex<Vec<Message>>,
+    full: AtomicBool,
+    waiting: AtomicWaker,
+}
+
+impl Sink {
+    fn numbers(&self) -> Vec<i64> {
+        self.taken.lock().expect("no holder panics").iter().map(number).collect()
+    }
+
+    /// Waits until it was given these.
+    async fn holds(&self, numbers: &[i64]) {
+        let reached = poll_fn(|cx| {
+            self.waiting.register(cx.waker());
+            if self.numbers().len() < numbers.len() { Poll::Pending } else { Poll::Ready(()) }
+        });
+        soon(reached).await;
+        assert_eq!(self.numbers(), numbers);
+    }
+}
+
+impl MessageSink for Sink {
+    fn deliver(&self, message: &Message) -> std::result::Result<Option<Waker>, NoRoom> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(NoRoom);
+        }
+        self.taken.lock().expect("no holder panics").push(message.clone());
+        Ok(self.waiting.take())
+    }
 }
 
 /// Batches stop at either bound, have at least one message, and wake the task when more comes.

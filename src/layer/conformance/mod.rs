@@ -185,7 +185,8 @@ macro_rules! conformance {
                     order_is_kept order_is_kept_between_ways members_agree_on_the_order
                 }
                 mailboxes {
-                    mailbox_receives mailbox_is_a_stream mailbox_drains_in_batches mailbox_polls_move_between_tasks
+                    mailbox_receives mailbox_is_a_stream mailbox_with_a_sink mailbox_drains_in_batches
+                    mailbox_polls_move_between_tasks
                     mailbox_gives_up_its_turn mailbox_bounds_count dropped_group_messages_are_told
                     dropping_leaves_groups_and_frees_the_name sending_to_a_dropped_mailbox_is_harmless
                 }

@@ -42,15 +42,14 @@ impl Channel {
 
     /// Queues a message, and returns whom to wake for it. Messages that have expired make room first.
     pub(super) fn deliver(&self, slot: Slot, now: Instant) -> Result<Option<Waker>, Full> {
-        let (queue, size) = (&self.inbox.queue, slot.message.size());
-        let pushed = match queue.push_unwoken(slot, size) {
-            Err(Refused::Full(slot)) if self.inbox.drop_expired(now) > 0 => queue.push_unwoken(slot, size),
+        let pushed = match self.inbox.push(slot) {
+            Err(Refused::Full(slot)) if self.inbox.drop_expired(now) > 0 => self.inbox.push(slot),
             pushed => pushed,
         };
         pushed.map_err(|refused| match refused {
             Refused::Closed(_) => Full::Closed,
-            Refused::Full(_) if queue.len() < queue.max_items() => Full::Bytes,
-            Refused::Full(_) => Full::Messages,
+            Refused::Full(_) if self.inbox.is_at_capacity() => Full::Messages,
+            Refused::Full(_) => Full::Bytes,
         })
     }
 

@@ -80,7 +80,8 @@ impl Registry {
     ) -> Result<Arc<Channel>> {
         let name = self.names.mailbox(prefix, lane)?;
         let capacity = options.capacity.unwrap_or_else(|| self.settings.capacity_of(&name));
-        self.channels.with(&name, || Ok(Channel::new(self.inbox(&name, capacity, options.bytes), None)), Arc::clone)
+        let inbox = || self.inbox(&name, capacity, options.bytes).with_sink(options.sink.clone());
+        self.channels.with(&name, || Ok(Channel::new(inbox(), None)), Arc::clone)
     }
 
     /// Ends the channel of a mailbox. Returns the groups that it was in.

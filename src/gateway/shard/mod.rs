@@ -1,0 +1,356 @@
+//! A share of the gateway's sockets, all in one task: there is one for each core.
+//!
+//! A shard owns its connections and knows which of them are in which room, so a message's way through it takes no lock.
+//! It takes what its [`Inbox`] holds, appends to what waits for each member, and then writes once to each socket that
+//! has something to be written. Between two such rounds others run, so what arrives meanwhile goes along in the next
+//! round: the busier the gateway is, the more goes into a write.
+//!
+//! What must stay true: a connection is looked at when its bell has rung, its time has come, or the shard was told of
+//! something for it, and at no other time; whoever has something to write is on the list; a panic in one connection,
+//! which an authorizer may raise, ends that one alone.
+
+mod inbox;
+mod rooms;
+mod slots;
+mod timers;
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::{coop, yield_now};
+
+use super::connection::{Connection, Opening, Taken, Turn};
+use super::delivery::{Delivery, Run};
+use super::roster::{Bounds, Roster};
+use super::session::Input;
+use super::shared::Shared;
+use crate::layer::ChannelLayer;
+use crate::protocol::{GroupCode, Message};
+use inbox::Bell;
+use slots::Slots;
+use timers::Timers;
+
+pub(crate) use inbox::{Full, Inbox, Reveille};
+pub(crate) use rooms::{RoomId, Rooms};
+pub(crate) use slots::Key;
+pub(crate) use timers::Alarm;
+
+/// What is read at once. One buffer serves all connections of a shard.
+const READ: usize = 64 * 1024;
+
+/// How many sockets are written to, or messages handed round, before others may run.
+const CHUNK: usize = 256;
+
+/// What a shard is told, in this order.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A new connection.
+    Open(Box<Opening>),
+    /// A message to the members of a group.
+    Group(Arc<Delivery>),
+    /// A message to the channel of a connection.
+    Send(Key, Message),
+    /// The members of a room have missed something, and are put out.
+    Lost(Arc<Roster>, GroupCode),
+    /// Take no more requests. What it is told with is dropped once none is in hand.
+    Hush(mpsc::Sender<()>),
+    /// Close every connection; the first is asked to stay away for the first time, each further one for the second one
+    /// longer.
+    ShutDown(Duration, Duration),
+    /// Cut every connection.
+    Abort,
+}
+
+/// What a connection needs of its shard.
+pub(crate) struct Host<'a, L> {
+    pub(crate) shared: &'a Arc<Shared<L>>,
+    pub(crate) shard: usize,
+    pub(crate) rooms: &'a mut Rooms,
+    /// Where what is written is put together.
+    pub(crate) scratch: &'a mut Vec<u8>,
+    pub(crate) now: Instant,
+    /// No more requests are taken.
+    pub(crate) quiet: bool,
+}
+
+/// One shard. Its task ends with its last connection; the next one starts a new task.
+pub(crate) struct Shard<L> {
+    number: usize,
+    shared: Arc<Shared<L>>,
+    inbox: Arc<Inbox>,
+    slots: Slots<Seat>,
+    rooms: Rooms,
+    timers: Timers,
+    /// Taken from the inbox, and not done yet.
+    commands: VecDeque<Command>,
+    /// Slots to look at.
+    ready: Vec<u32>,
+    /// Slots with something to write.
+    dirty: Vec<u32>,
+    buffer: Box<[u8]>,
+    scratch: Vec<u8>,
+    now: Instant,
+    quiet: bool,
+    /// Held while requests are in hand that were taken before it became quiet.
+    busy: Option<mpsc::Sender<()>>,
+}
+
+/// A connection, and the waker that stands for it.
+struct Seat {
+    key: Key,
+    connection: Connection,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+impl<L: ChannelLayer> Shard<L> {
+    pub(crate) fn new(number: usize, shared: Arc<Shared<L>>) -> Self {
+        Self {
+            number,
+            inbox: Arc::clone(&shared.connections.inboxes()[number]),
+            quiet: shared.connections.shutting_down(),
+            shared,
+            slots: Slots::new(),
+            rooms: Rooms::default(),
+            timers: Timers::new(),
+            commands: VecDeque::new(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            buffer: vec![0; READ].into(),
+            scratch: Vec::new(),
+            now: Instant::now(),
+            busy: None,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        // One poll serves many sockets, which the runtime's budget for a poll is not made for; rounds are bounded here.
+        while coop::unconstrained(poll_fn(|cx| self.poll_round(cx))).await {
+            yield_now().await;
+        }
+    }
+
+    /// One round of work; ready when there may be more (true), or never will be (false).
+    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.now = tokio::time::Instant::now().into_std();
+        self.inbox.take(&mut self.commands, &mut self.ready);
+        for slot in std::mem::take(&mut self.ready) {
+            self.look(slot);
+        }
+        self.obey();
+        self.ring();
+        self.write();
+        if self.busy.is_some() && !self.slots.iter().any(|seat| seat.connection.is_busy()) {
+            self.busy = None;
+        }
+        if !self.commands.is_empty() || !self.ready.is_empty() || !self.dirty.is_empty() || self.timers.poll(cx) {
+            return Poll::Ready(true);
+        }
+        if self.slots.is_empty() && self.inbox.stop() {
+            return Poll::Ready(false);
+        }
+        if self.inbox.sleep(cx.waker()) { Poll::Pending } else { Poll::Ready(true) }
+    }
+
+    /// Looks at the connection in a slot, whose bell has rung.
+    fn look(&mut self, slot: u32) {
+        self.visit(slot, |seat, host, buffer| {
+            seat.bell.hear();
+            seat.connection.turn(&mut Context::from_waker(&seat.waker), host, buffer)
+        });
+    }
+
+    /// Does what it was told, as much as goes into a round.
+    fn obey(&mut self) {
+        let mut run = Vec::new();
+        for _ in 0..CHUNK {
+            match self.commands.pop_front() {
+                None => return,
+                Some(Command::Group(delivery)) => {
+                    run.push(delivery);
+                    self.extend(&mut run);
+                    self.hand_round(&run);
+                    run.clear();
+                }
+                Some(Command::Send(key, message)) => self.send(key, message),
+                Some(Command::Open(opening)) => self.open(*opening),
+                Some(Command::Lost(roster, code)) => self.lose(&roster, code),
+                Some(Command::Hush(busy)) => (self.quiet, self.busy) = (true, Some(busy)),
+                Some(Command::ShutDown(first, step)) => self.shut_down(first, step),
+                Some(Command::Abort) => self.slots.taken().into_iter().for_each(|slot| self.remove(slot)),
+            }
+        }
+    }
+
+    /// Takes along what follows for the same group.
+    fn extend(&mut self, run: &mut Vec<Arc<Delivery>>) {
+        while run.len() < CHUNK {
+            match self.commands.pop_front() {
+                Some(Command::Group(next)) if Arc::ptr_eq(next.roster(), run[0].roster()) => run.push(next),
+                Some(other) => return self.commands.push_front(other),
+                None => return,
+            }
+        }
+    }
+
+    /// Queues messages for each member of their group.
+    fn hand_round(&mut self, run: &[Arc<Delivery>]) {
+        let roster = run[0].roster();
+        let (config, counters) = (&self.shared.config, &self.shared.counters);
+        let bounds = Bounds { messages: config.outbound_messages, bytes: config.outbound_bytes };
+        run.iter().for_each(|delivery| roster.part(self.number).release(delivery.size()));
+        let mut slow = Vec::new();
+        let mut rest = run;
+        while !rest.is_empty() {
+            let (mut some, others) = Run::split(rest);
+            let (mut queued, mut lost, mut volatile) = (0, 0, 0);
+            for slot in self.rooms.members(roster.id()) {
+                let Some(seat) = self.slots.get(slot) else { continue };
+                match seat.connection.take(&mut some, roster.is_volatile(), bounds) {
+                    Taken::Queued => {
+                        queued += 1;
+                        seat.connection.list(slot, &mut self.dirty);
+                    }
+                    Taken::Waiting => queued += 1,
+                    Taken::Volatile => volatile += 1,
+                    Taken::Slow => {
+                        lost += 1;
+                        slow.push(slot);
+                    }
+                    Taken::Closing => {}
+                }
+            }
+            let messages = some.len() as u64;
+            counters.deliveries.add(queued * messages);
+            counters.frames_out.add(queued * messages);
+            counters.dropped_slow.add(lost * messages);
+            counters.dropped_volatile.add(volatile * messages);
+            rest = others;
+        }
+        for slot in slow {
+            self.input(slot, Input::Overflow);
+        }
+    }
+
+    fn send(&mut self, key: Key, message: Message) {
+        let shared = Arc::clone(&self.shared);
+        let Some(seat) = self.slots.find(key) else { return };
+        seat.connection.take_direct(message, &shared.counters);
+        seat.connection.list(key.slot(), &mut self.dirty);
+    }
+
+    fn open(&mut self, opening: Opening) {
+        let inbox = Arc::clone(&self.inbox);
+        let (config, now) = (Arc::clone(&self.shared.config), self.now);
+        let refusal = opening.refusal;
+        let key = self.slots.insert(|key| {
+            let bell = Arc::new(Bell::new(inbox, key.slot()));
+            Seat { key, connection: Connection::new(key, opening, config, now), waker: Arc::clone(&bell).into(), bell }
+        });
+        if let Some((code, reason)) = refusal {
+            self.input(key.slot(), Input::Violation(code, reason));
+        }
+        if let Some(wait) = self.shared.connections.farewell() {
+            self.input(key.slot(), Input::Shutdown(wait));
+        }
+        self.look(key.slot());
+    }
+
+    /// Puts the members of a room out.
+    fn lose(&mut self, roster: &Roster, code: GroupCode) {
+        let members: Vec<_> = self.rooms.members(roster.id()).collect();
+        for slot in members {
+            self.visit(slot, |seat, host, _| {
+                seat.connection.lose(host, roster, code);
+                Turn::Rest
+            });
+        }
+        roster.part(self.number).end_losing();
+    }
+
+    fn shut_down(&mut self, first: Duration, step: Duration) {
+        for (place, slot) in (0..).zip(self.slots.taken()) {
+            self.input(slot, Input::Shutdown(first + step * place));
+        }
+    }
+
+    /// Looks at the connections whose time has come.
+    fn ring(&mut self) {
+        while let Some((at, key)) = self.timers.pop(self.now) {
+            if self.slots.find(key).is_some_and(|seat| seat.connection.alarm.rings(at)) {
+                self.visit(key.slot(), |seat, host, _| seat.connection.timer(host));
+            }
+        }
+    }
+
+    /// Writes to as many sockets as go into a round.
+    fn write(&mut self) {
+        let count = self.dirty.len().min(CHUNK);
+        for at in 0..count {
+            let slot = self.dirty[at];
+            let Some(seat) = self.slots.get(slot) else { continue };
+            let turn = seat.connection.flush(&mut Context::from_waker(&seat.waker), &mut self.scratch);
+            match turn {
+                Turn::Rest => {}
+                Turn::More => self.ready.push(slot),
+                Turn::Ended => self.remove(slot),
+            }
+        }
+        self.dirty.drain(..count);
+    }
+
+    fn input(&mut self, slot: u32, input: Input) {
+        self.visit(slot, |seat, host, _| {
+            seat.connection.handle(host, input);
+            Turn::Rest
+        });
+    }
+
+    /// Does something with the connection in a slot, and sees to what comes of it.
+    fn visit(&mut self, slot: u32, act: impl FnOnce(&mut Seat, &mut Host<'_, L>, &mut [u8]) -> Turn) {
+        let Some(seat) = self.slots.get(slot) else { return };
+        let mut host = Host {
+            shared: &self.shared,
+            shard: self.number,
+            rooms: &mut self.rooms,
+            scratch: &mut self.scratch,
+            now: self.now,
+            quiet: self.quiet,
+        };
+        let turn = catch_unwind(AssertUnwindSafe(|| act(seat, &mut host, &mut self.buffer)));
+        let turn = turn.unwrap_or_else(|_| {
+            tracing::error!("a connection was cut: the code that serves it, or an authorizer, has panicked");
+            Turn::Ended
+        });
+        match turn {
+            Turn::Ended => return self.remove(slot),
+            Turn::More => self.ready.push(slot),
+            Turn::Rest => {}
+        }
+        if seat.connection.has_output() {
+            seat.connection.list(slot, &mut self.dirty);
+        }
+        let deadline = seat.connection.deadline();
+        self.timers.set(seat.key, &mut seat.connection.alarm, deadline);
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(mut seat) = self.slots.remove(slot) else { return };
+        seat.connection.leave_all(&mut self.rooms);
+        self.shared.counters.closed(seat.connection.close_code());
+    }
+}
+
+/// With its runtime, mostly: nobody waits for what it would have done.
+impl<L> Drop for Shard<L> {
+    fn drop(&mut self) {
+        if !self.slots.is_empty() {
+            self.inbox.abandon();
+        }
+    }
+}
