@@ -2,6 +2,7 @@
 //! the one that is sent to.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use channel_layers::GroupName;
@@ -24,15 +25,14 @@ impl Scale {
 
     /// How often in a second somebody joins a group of so many and leaves it.
     pub(crate) async fn join(&mut self, time: Duration, members: usize) -> f64 {
-        if !self.crowds.contains_key(&members) {
-            let group = GroupName::new(format!("crowd.{members}")).expect("a name");
-            let mut mailboxes = Vec::new();
-            for _ in 0..members {
-                mailboxes.push(member(&self.layer, &group).await);
+        let (group, _) = match self.crowds.entry(members) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let group = GroupName::new(format!("crowd.{members}")).expect("a name");
+                let crowd = crowd(&self.layer, (0..members).map(|_| group.clone())).await;
+                entry.insert((group, crowd))
             }
-            self.crowds.insert(members, (group, mailboxes));
-        }
-        let (group, _) = &self.crowds[&members];
+        };
         let guest = self.layer.mailbox("guest", MailboxOptions::default()).await.expect("a mailbox");
         let (begun, mut done) = (Instant::now(), 0.0);
         while begun.elapsed() < time {
@@ -45,15 +45,10 @@ impl Scale {
 
     /// How many messages a second go to a group of one and are received, while there are so many groups.
     pub(crate) async fn among(&mut self, time: Duration, groups: usize) -> f64 {
-        let group = |n| GroupName::new(format!("world.{n}")).expect("a name");
-        if !self.worlds.contains_key(&groups) {
-            let (layer, mut mailboxes) = (Layer::default(), Vec::new());
-            for n in 0..groups {
-                mailboxes.push(member(&layer, &group(n)).await);
-            }
-            self.worlds.insert(groups, (layer, mailboxes));
-        }
-        let (layer, mailboxes) = self.worlds.get_mut(&groups).expect("it is there now");
+        let (layer, mailboxes) = match self.worlds.entry(groups) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(world(groups).await),
+        };
         let (group, message) = (group(0), chat());
         let (begun, mut done) = (Instant::now(), 0.0);
         while begun.elapsed() < time {
@@ -65,8 +60,23 @@ impl Scale {
     }
 }
 
-async fn member(layer: &Layer, group: &GroupName) -> Mailbox {
-    let mailbox = layer.mailbox("bench", MailboxOptions::default()).await.expect("a mailbox");
-    layer.group_add(group, mailbox.channel()).await.expect("a member");
-    mailbox
+fn group(n: usize) -> GroupName {
+    GroupName::new(format!("world.{n}")).expect("a name")
+}
+
+async fn world(groups: usize) -> (Layer, Vec<Mailbox>) {
+    let layer = Layer::default();
+    let mailboxes = crowd(&layer, (0..groups).map(group)).await;
+    (layer, mailboxes)
+}
+
+/// A mailbox in each group.
+async fn crowd(layer: &Layer, groups: impl Iterator<Item = GroupName>) -> Vec<Mailbox> {
+    let mut mailboxes = Vec::new();
+    for group in groups {
+        let mailbox = layer.mailbox("bench", MailboxOptions::default()).await.expect("a mailbox");
+        layer.group_add(&group, mailbox.channel()).await.expect("a member");
+        mailboxes.push(mailbox);
+    }
+    mailboxes
 }

@@ -43,8 +43,17 @@ pub(crate) fn masked(kind: Kind, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The frame at the beginning of `bytes`, with its payload and its whole size, once all of it is there.
-pub(crate) fn first(bytes: &[u8]) -> Result<Option<(Kind, &[u8], usize)>, String> {
+/// A frame in what was read.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) payload: &'a [u8],
+    /// With its head.
+    pub(crate) size: usize,
+}
+
+/// The frame at the beginning of `bytes`, once all of it is there.
+pub(crate) fn first(bytes: &[u8]) -> Result<Option<Frame<'_>>, String> {
     let &[opcode, length, ..] = bytes else { return Ok(None) };
     let (head, length) = match (length, bytes.get(2..4)) {
         (..126, _) => (2, usize::from(length)),
@@ -53,5 +62,5 @@ pub(crate) fn first(bytes: &[u8]) -> Result<Option<(Kind, &[u8], usize)>, String
         _ => return Err("a frame of more than 64 KB came".into()),
     };
     let Some(payload) = bytes.get(head..head + length) else { return Ok(None) };
-    Ok(Some((Kind::of(opcode & 15)?, payload, head + length)))
+    Ok(Some(Frame { kind: Kind::of(opcode & 15)?, payload, size: head + length }))
 }

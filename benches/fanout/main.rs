@@ -14,6 +14,8 @@ mod measure;
 mod plan;
 mod process;
 mod protocol;
+mod record;
+mod run;
 mod servers;
 
 use std::process::ExitCode;

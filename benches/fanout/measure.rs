@@ -76,11 +76,16 @@ pub(crate) fn latency(server: &Running, load: &mut Load, rate: u32, time: Durati
     publish_at(load, period, time)?;
     let mut figures = meter.stop(load)?;
     let latencies = load.watched();
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1e6;
-    figures["p50_ms"] = at(0.5).into();
-    figures["p99_ms"] = at(0.99).into();
-    figures["max_ms"] = at(1.0).into();
+    let at = |percent| percentile(&latencies, percent).map(|nanoseconds| *nanoseconds as f64 / 1e6);
+    figures["p50_ms"] = at(50).into();
+    figures["p99_ms"] = at(99).into();
+    figures["max_ms"] = at(100).into();
     Ok(figures)
+}
+
+/// What so many percent are not above, of values in order.
+fn percentile<T>(values: &[T], percent: usize) -> Option<&T> {
+    values.get(values.len().saturating_sub(1) * percent / 100)
 }
 
 fn publish_at(load: &mut Load, period: Duration, time: Duration) -> Result<(), String> {
@@ -104,15 +109,13 @@ fn publish_at(load: &mut Load, period: Duration, time: Duration) -> Result<(), S
 pub(crate) fn burst(server: &Running, load: &mut Load, clients: usize) -> Result<Value, String> {
     let cpu = process::cpu(server.id())?;
     let connected = load.connect(clients, clients)?;
-    let at = |share: f64| {
-        let place = (connected.ready.len().saturating_sub(1) as f64 * share) as usize;
-        connected.ready.get(place).map(Duration::as_secs_f64)
-    };
+    let at = |percent| percentile(&connected.ready, percent).map(Duration::as_secs_f64);
     Ok(json!({
         "clients": clients,
-        "refused": connected.refused,
-        "p50_s": at(0.5),
-        "last_s": at(1.0),
+        "refused": connected.refused.len(),
+        "reason": connected.refused.first(),
+        "p50_s": at(50),
+        "last_s": at(100),
         "cpu_us": (process::cpu(server.id())? - cpu).as_secs_f64() * 1e6 / clients as f64,
     }))
 }

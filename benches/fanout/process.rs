@@ -41,6 +41,11 @@ pub(crate) fn pinned() -> bool {
         && runs(Command::new("taskset").arg("--version"))
 }
 
+/// Two processors for a server: the client's is one of them where there is no third.
+pub(crate) fn two() -> &'static str {
+    if PathBuf::from("/sys/devices/system/cpu/cpu2").exists() { "0,2" } else { "0,1" }
+}
+
 /// Keeps this process on the client's processor, and allows it the files that ten thousand sockets are.
 pub(crate) fn settle(pinned: bool) {
     let own = std::process::id().to_string();

@@ -1,7 +1,7 @@
 //! What the load client says to a server: one description for each protocol, so that the client itself knows none.
 
 use channel_layers::message;
-use channel_layers::protocol::{ClientFrame, Encoding};
+use channel_layers::protocol::{ClientFrame, Encoding, ServerFrame};
 
 use crate::frame::{Kind, masked};
 use crate::mark::Mark;
@@ -46,9 +46,9 @@ fn say(text: &str) -> Vec<u8> {
 
 /// The gateway's own (PROTOCOL.md).
 pub(crate) fn gateway(encoding: Encoding) -> Protocol {
-    let (kind, subprotocol, ping) = match encoding {
-        Encoding::Json => (Kind::Text, "channel-layers.v1.json", br#"{"op":"ping"}"#.to_vec()),
-        Encoding::Msgpack => (Kind::Binary, "channel-layers.v1.msgpack", b"\x81\xa2op\xa4ping".to_vec()),
+    let (kind, subprotocol) = match encoding {
+        Encoding::Json => (Kind::Text, "channel-layers.v1.json"),
+        Encoding::Msgpack => (Kind::Binary, "channel-layers.v1.msgpack"),
     };
     let frame = |frame: ClientFrame| masked(kind, &frame.encode(encoding));
     let message = message! { "type": "bench.message", "text": text() };
@@ -60,7 +60,7 @@ pub(crate) fn gateway(encoding: Encoding) -> Protocol {
         hello: vec![frame(ClientFrame::Connect { id: 1, token: None, client: None })],
         join: Some(frame(ClientFrame::GroupAdd { id: 2, group: GROUP.into(), recover: None })),
         publish: frame(ClientFrame::GroupSend { id: None, group: GROUP.into(), message }),
-        pings: vec![(ping, frame(ClientFrame::Pong))],
+        pings: vec![(ServerFrame::Ping.encode(encoding).to_vec(), frame(ClientFrame::Pong))],
     }
 }
 

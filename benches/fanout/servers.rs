@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use channel_layers::protocol::Encoding;
 
-use crate::process::SERVER_CPU;
+use crate::process::{self, SERVER_CPU};
 use crate::protocol::{self, Protocol};
 
 /// The gateway's program, built as a release.
@@ -24,6 +24,8 @@ const START: Duration = Duration::from_secs(20);
 pub(crate) enum Server {
     Gateway,
     GatewayMsgpack,
+    /// With a shard of its sockets on either of two processors.
+    GatewayTwo,
     Uws,
     Centrifuge,
     SocketIo,
@@ -31,14 +33,22 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Gateway, Self::GatewayMsgpack, Self::Uws, Self::Centrifuge, Self::SocketIo, Self::Channels];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Gateway,
+        Self::GatewayMsgpack,
+        Self::GatewayTwo,
+        Self::Uws,
+        Self::Centrifuge,
+        Self::SocketIo,
+        Self::Channels,
+    ];
 
     /// The name in results.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::GatewayMsgpack => "gateway-msgpack",
+            Self::GatewayTwo => "gateway-two",
             Self::Uws => "uws",
             Self::Centrifuge => "centrifuge",
             Self::SocketIo => "socket.io",
@@ -47,12 +57,12 @@ impl Server {
     }
 
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Gateway | Self::GatewayMsgpack)
+        matches!(self, Self::Gateway | Self::GatewayMsgpack | Self::GatewayTwo)
     }
 
     pub(crate) fn protocol(self) -> Protocol {
         match self {
-            Self::Gateway => protocol::gateway(Encoding::Json),
+            Self::Gateway | Self::GatewayTwo => protocol::gateway(Encoding::Json),
             Self::GatewayMsgpack => protocol::gateway(Encoding::Msgpack),
             Self::Uws => protocol::uws(),
             Self::Centrifuge => protocol::centrifuge(),
@@ -64,7 +74,7 @@ impl Server {
     /// What it is and in which version, or what is missing of it.
     pub(crate) fn version(self) -> Result<String, String> {
         let installed = match self {
-            Self::Gateway | Self::GatewayMsgpack => {
+            Self::Gateway | Self::GatewayMsgpack | Self::GatewayTwo => {
                 Some(format!("channel-layers {}, {}", env!("CARGO_PKG_VERSION"), output("rustc", &["--version"])?))
             }
             Self::Uws => package("@trufflesuite/uws-js-unofficial", "uWebSockets.js"),
@@ -82,24 +92,24 @@ impl Server {
         installed.ok_or_else(|| "it is not installed; scripts/setup-peers says why".to_owned())
     }
 
-    fn command(self, port: u16) -> Command {
-        let port = port.to_string();
-        let (program, arguments): (String, Vec<String>) = match self {
-            Self::Gateway | Self::GatewayMsgpack => {
-                (GATEWAY.into(), vec!["serve".into(), "--listen".into(), format!("127.0.0.1:{port}")])
+    /// Its program, and what it is told.
+    fn command(self, port: u16) -> (String, Vec<String>) {
+        let node = |script: &str| ("node".to_owned(), vec![format!("{PEERS}/{script}"), port.to_string()]);
+        match self {
+            Self::Gateway | Self::GatewayMsgpack | Self::GatewayTwo => {
+                let shards = if self == Self::GatewayTwo { "2" } else { "1" };
+                let listen = format!("127.0.0.1:{port}");
+                (GATEWAY.to_owned(), ["serve", "--shards", shards, "--listen", &listen].map(str::to_owned).into())
             }
-            Self::Uws => ("node".into(), vec![format!("{PEERS}/uws.js"), port]),
-            Self::SocketIo => ("node".into(), vec![format!("{PEERS}/socketio.js"), port]),
-            Self::Centrifuge => (peers().join("centrifuge").display().to_string(), vec![port]),
+            Self::Uws => node("uws.js"),
+            Self::SocketIo => node("socketio.js"),
+            Self::Centrifuge => (peers().join("centrifuge").display().to_string(), vec![port.to_string()]),
             Self::Channels => {
-                let app = ["-m", "uvicorn", "--app-dir", PEERS, "--log-level", "warning", "--port", &port];
-                let arguments = app.into_iter().chain(["channels_app:application"]);
-                (python(), arguments.map(str::to_owned).collect())
+                let app = ["-m", "uvicorn", "--app-dir", PEERS, "--log-level", "warning", "channels_app:application"];
+                let port = ["--port".to_owned(), port.to_string()];
+                (python(), app.map(str::to_owned).into_iter().chain(port).collect())
             }
-        };
-        let mut command = Command::new(program);
-        command.args(arguments);
-        command
+        }
     }
 
     /// Starts it, on the servers' processor if `pinned`, and waits until it listens.
@@ -108,18 +118,19 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| format!("no port: {e}"))?;
         let address = listener.local_addr().map_err(|e| format!("no port: {e}"))?;
         drop(listener);
-        let plain = self.command(address.port());
-        let mut command = if pinned { Command::new("taskset") } else { Command::new(plain.get_program()) };
+        let (program, arguments) = self.command(address.port());
+        let mut command = Command::new(if pinned { "taskset" } else { &program });
         if pinned {
-            command.args(["--cpu-list", SERVER_CPU]).arg(plain.get_program());
+            let processors = if self == Self::GatewayTwo { process::two() } else { SERVER_CPU };
+            command.args(["--cpu-list", processors, &program]);
         }
         let folder = target().join("bench/logs");
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let log = folder.join(format!("{}.log", self.name()));
         let file = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
-        command.args(plain.get_args()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         command.env("NODE_PATH", peers().join("node_modules")).env("GOMAXPROCS", "1").env_remove("RUST_LOG");
-        let process = command.spawn().map_err(|e| format!("{:?}: {e}", plain.get_program()))?;
+        let process = command.spawn().map_err(|e| format!("{program}: {e}"))?;
         let mut running = Running { process, address };
         running.listens().map_err(|e| format!("{e}; see {}", log.display()))?;
         Ok(running)

@@ -4,9 +4,10 @@ use crate::results::{At, Results};
 use crate::text::{number, table};
 
 /// Whom the tables compare, with the names that people know.
-pub(crate) const SERVERS: [(&str, &str); 6] = [
+pub(crate) const SERVERS: [(&str, &str); 7] = [
     ("gateway", "channel-layers"),
     ("gateway-msgpack", "channel-layers, MessagePack"),
+    ("gateway-two", "channel-layers, two processors"),
     ("uws", "uWebSockets.js"),
     ("centrifuge", "centrifuge (Centrifugo)"),
     ("socket.io", "Socket.IO"),

@@ -2,14 +2,17 @@
 //! servers that it measures. Every socket follows the server's [`Protocol`] until it is ready, and from then on each
 //! message is checked to be the next one: a lost, doubled or swapped message is a fault, and so is a lost connection.
 
+mod connect;
+mod publish;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll};
 
-use crate::frame::{self, Kind, masked};
+use crate::frame::{self, Frame, Kind, masked};
 use crate::mark::{self, Mark};
 use crate::protocol::Protocol;
 
@@ -21,6 +24,29 @@ const EVENTS: usize = 1024;
 
 /// The longest time without any progress.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a turn waits where nothing is due: time enough to see that patience is over.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Ends a wait for something that does not come.
+struct Patience {
+    reached: u64,
+    since: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { reached: 0, since: Instant::now() }
+    }
+
+    /// To be told how far things are; an error once that has not grown for long.
+    fn spent(&mut self, reached: u64) -> Result<(), ()> {
+        if reached > self.reached {
+            *self = Self { reached, since: Instant::now() };
+        }
+        if self.since.elapsed() < PATIENCE { Ok(()) } else { Err(()) }
+    }
+}
 
 /// How far a socket is.
 #[derive(Clone, Copy, PartialEq)]
@@ -56,18 +82,12 @@ pub(crate) struct Load {
     begun: Instant,
     /// When each member became ready, since the first began to connect.
     ready: Vec<Duration>,
-    refused: usize,
+    /// Why a member was not let in, for each that was not.
+    refused: Vec<String>,
     published: u64,
     deliveries: u64,
     /// Nanoseconds that deliveries took, where they are wanted.
     latencies: Option<Vec<u64>>,
-}
-
-/// How connecting went.
-pub(crate) struct Connected {
-    /// When each member was ready, in order.
-    pub(crate) ready: Vec<Duration>,
-    pub(crate) refused: usize,
 }
 
 impl Load {
@@ -82,52 +102,11 @@ impl Load {
             members: 0,
             begun: Instant::now(),
             ready: Vec::new(),
-            refused: 0,
+            refused: Vec::new(),
             published: 0,
             deliveries: 0,
             latencies: None,
         })
-    }
-
-    /// Connects the members, so many at once, and then the publisher.
-    pub(crate) fn connect(&mut self, members: usize, at_once: usize) -> Result<Connected, String> {
-        self.members = members;
-        let begun = Instant::now();
-        let mut last = (0, begun);
-        while self.ready.len() + self.refused < members {
-            let under_way = self.sockets.len() - self.ready.len() - self.refused;
-            let more = at_once.saturating_sub(under_way).min(members - self.sockets.len());
-            // In small steps, so that those who are connected are not kept waiting by those who are not.
-            for _ in 0..more.min(64) {
-                self.open()?;
-            }
-            let wait = if more > 64 { Duration::ZERO } else { Duration::from_millis(100) };
-            self.turn(wait)?;
-            let settled = self.ready.len() + self.refused;
-            match settled > last.0 {
-                true => last = (settled, Instant::now()),
-                false if last.1.elapsed() > PATIENCE => {
-                    return Err(format!("{settled} of {members} clients were ready, and no more came"));
-                }
-                false => {}
-            }
-        }
-        let since = |at: &Duration| *at - (begun - self.begun);
-        let ready = self.ready.iter().map(since).collect();
-        self.open()?;
-        while self.sockets[members].state != State::Ready {
-            self.turn(Duration::from_millis(100))?;
-        }
-        Ok(Connected { ready, refused: self.refused })
-    }
-
-    fn open(&mut self) -> Result<(), String> {
-        let id = Token(self.sockets.len());
-        let mut stream = TcpStream::connect(self.address).map_err(|e| format!("connecting: {e}"))?;
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, id, both).map_err(|e| format!("a socket's events: {e}"))?;
-        self.sockets.push(Socket { stream, state: State::Connecting, rest: Vec::new(), received: 0 });
-        Ok(())
     }
 
     /// Handles what has happened, or waits for it so long.
@@ -149,33 +128,13 @@ impl Load {
             _ => self.read(id),
         };
         match outcome {
-            Err(_) if self.sockets[id].state != State::Ready && id < self.members => {
+            Err(why) if self.sockets[id].state != State::Ready && id < self.members => {
                 self.sockets[id].state = State::Refused;
-                self.refused += 1;
+                self.refused.push(why);
                 Ok(())
             }
             outcome => outcome.map_err(|e| format!("client {id}: {e}")),
         }
-    }
-
-    fn upgrade(&mut self, id: usize) -> Result<(), String> {
-        let path = if id < self.members { self.protocol.path } else { self.protocol.publisher_path };
-        let subprotocol = self.protocol.subprotocol;
-        let subprotocol = subprotocol.map_or(String::new(), |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
-        let address = self.address;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             {subprotocol}\r\n"
-        );
-        let socket = &mut self.sockets[id];
-        socket.stream.take_error().map_err(|e| e.to_string())?.map_or(Ok(()), |e| Err(e.to_string()))?;
-        socket.stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        // Room in its buffer is always there, and would only wake us.
-        let registry = self.poll.registry();
-        registry.reregister(&mut socket.stream, Token(id), Interest::READABLE).map_err(|e| e.to_string())?;
-        socket.state = State::Upgrading;
-        socket.write(request.as_bytes())
     }
 
     /// Reads what is there. The queue tells of new bytes only, and less than was asked for is all there is.
@@ -226,35 +185,16 @@ impl Load {
             self.greet(id, due + joins)?;
         }
         let now = self.now();
-        while let Some((kind, payload, size)) = frame::first(&bytes[at..])? {
-            self.frame(id, kind, payload, now)?;
-            at += size;
+        while let Some(frame) = frame::first(&bytes[at..])? {
+            at += frame.size;
+            self.frame(id, &frame, now)?;
         }
         Ok(at)
     }
 
-    /// Says what is due while so many answers are missing.
-    fn greet(&mut self, id: usize, missing: usize) -> Result<(), String> {
-        self.sockets[id].state = State::Greeting(missing);
-        let joins = id < self.members && self.protocol.join.is_some();
-        let hello = &self.protocol.hello;
-        let said = match missing {
-            0 => {
-                self.sockets[id].state = State::Ready;
-                if id < self.members {
-                    self.ready.push(self.begun.elapsed());
-                }
-                return Ok(());
-            }
-            1 if joins => self.protocol.join.as_ref(),
-            // The greeting of the server is still to come.
-            _ => hello.len().checked_sub(missing - usize::from(joins)).map(|at| &hello[at]),
-        };
-        said.map_or(Ok(()), |frame| self.sockets[id].write(frame))
-    }
-
-    fn frame(&mut self, id: usize, kind: Kind, payload: &[u8], now: u64) -> Result<(), String> {
-        match kind {
+    fn frame(&mut self, id: usize, frame: &Frame<'_>, now: u64) -> Result<(), String> {
+        let payload = frame.payload;
+        match frame.kind {
             Kind::Ping => return self.sockets[id].write(&masked(Kind::Pong, payload)),
             Kind::Pong => return Ok(()),
             Kind::Close => return Err(format!("the server said goodbye: {}", payload.escape_ascii())),
@@ -292,50 +232,6 @@ impl Load {
     /// Nanoseconds on this client's clock.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_nanos()).expect("less than centuries")
-    }
-
-    /// Sends a message to all members, which says that it was sent at that time.
-    pub(crate) fn publish(&mut self, time: u64) -> Result<(), String> {
-        Mark { time, number: self.published }.write_into(&mut self.protocol.publish);
-        self.published += 1;
-        let publisher = &mut self.sockets[self.members];
-        publisher.write(&self.protocol.publish).map_err(|e| format!("the publisher: {e}"))
-    }
-
-    pub(crate) fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    /// How many messages have not reached everybody yet, counting a partly delivered one whole.
-    pub(crate) fn outstanding(&self) -> u64 {
-        (self.published * self.members as u64 - self.deliveries).div_ceil(self.members as u64)
-    }
-
-    /// Turns until at most so many messages are outstanding.
-    pub(crate) fn reach(&mut self, outstanding: u64) -> Result<(), String> {
-        let mut last = (self.deliveries, Instant::now());
-        while self.outstanding() > outstanding {
-            self.turn(Duration::from_millis(100))?;
-            if self.deliveries > last.0 {
-                last = (self.deliveries, Instant::now());
-            } else if last.1.elapsed() > PATIENCE {
-                let missing = self.published * self.members as u64 - self.deliveries;
-                return Err(format!("{missing} deliveries were missing, and no more came"));
-            }
-        }
-        Ok(())
-    }
-
-    /// From now on keeps how long deliveries take.
-    pub(crate) fn watch(&mut self) {
-        self.latencies = Some(Vec::new());
-    }
-
-    /// How long they took, in nanoseconds, in order.
-    pub(crate) fn watched(&mut self) -> Vec<u64> {
-        let mut latencies = self.latencies.take().unwrap_or_default();
-        latencies.sort_unstable();
-        latencies
     }
 }
 
