@@ -81,19 +81,22 @@ async fn measure(load: Load) {
 async fn verbs(load: Load, backend: &str, layer: Layer, python: &mut Python) {
     let mut rust = Rust::new(layer).await;
     let mut rounds = Rounds::new(format!("{backend}: send and receive, one by one"), 1, "django");
-    let mut by_name = Rounds::new(format!("{backend}: the same without a mailbox"), 1, "django");
+    let mut by_name = Rounds::new(format!("{backend}: send and receive, without a mailbox"), 1, "django");
     for _ in 0..load.rounds {
         let ours = rust.send(load.time).await;
         let theirs = python.measure("send", backend, 1, load.time).await;
         rounds.add(ours, theirs);
         by_name.add(rust.send_by_name(load.time).await, theirs);
     }
+    rounds.print();
+    by_name.print();
     for &members in load.members {
         let mut rounds = Rounds::new(format!("{backend}: deliveries to a group"), members, "django");
         for _ in 0..load.rounds {
             let ours = rust.group(load.time, members).await;
             rounds.add(ours, python.measure("group", backend, members, load.time).await);
         }
+        rounds.print();
     }
 }
 
@@ -114,6 +117,7 @@ async fn scale(load: Load, python: &mut Python) {
                 rounds.add(ours, python.measure(what, "memory", size, load.time).await);
             }
         }
+        rounds.iter().for_each(Rounds::print);
     }
 }
 
@@ -121,13 +125,15 @@ async fn scale(load: Load, python: &mut Python) {
 async fn published(load: Load, layer: &Layer, url: &str) {
     let connection = publish::connect(url).await;
     let mut rounds = Rounds::new("pubsub: published by 100 tasks", 100, "connection");
-    let mut cpu = Rounds::new("pubsub: the same by CPU time", 100, "connection");
+    let mut cpu = Rounds::new("pubsub: published by 100 tasks, by CPU time", 100, "connection");
     for _ in 0..load.rounds {
         let ours = publish::by_layer(layer, load.time).await;
         let bare = publish::by_connection(&connection, load.time).await;
         rounds.add(ours.per_second, bare.per_second);
         cpu.add(1.0 / ours.cpu, 1.0 / bare.cpu);
     }
+    rounds.print();
+    cpu.print();
 }
 
 impl Python {

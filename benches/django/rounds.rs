@@ -35,14 +35,9 @@ impl Rounds {
         }
         self.pairs.push((ours, theirs));
     }
-}
 
-impl Drop for Rounds {
     /// Says what came of it.
-    fn drop(&mut self) {
-        if self.pairs.is_empty() {
-            return;
-        }
+    pub(crate) fn print(&self) {
         let sorted = |of: fn(&(f64, f64)) -> f64| {
             let mut figures: Vec<_> = self.pairs.iter().map(of).collect();
             figures.sort_by(f64::total_cmp);

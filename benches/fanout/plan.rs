@@ -60,7 +60,7 @@ impl Plan {
         plan.visits[0].rounds = 3;
         plan.visits[0].servers.retain(|server| *server != Server::GatewayTwo);
         plan.visits[2].servers.truncate(2);
-        plan.time = Duration::from_millis(1500);
+        plan.time = Duration::from_secs(1);
         plan
     }
 
@@ -81,5 +81,13 @@ impl Plan {
         let servers = vec![Server::Gateway, Server::GatewayMsgpack];
         let visit = Visit { servers, clients: 20, burst: true, windows: vec![1, 16], latency: true, rounds: 1 };
         Self { visits: vec![visit], time: Duration::from_millis(100) }
+    }
+
+    /// Leaves out the servers that are not named, if any is.
+    pub(crate) fn keep(&mut self, names: &[String]) {
+        let named = |server: &Server| names.iter().any(|name| name == server.name());
+        if Server::ALL.iter().any(named) {
+            self.visits.iter_mut().for_each(|visit| visit.servers.retain(named));
+        }
     }
 }

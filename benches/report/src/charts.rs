@@ -10,8 +10,8 @@ pub(crate) const FOLDER: &str = "benches/charts";
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.bar{fill:#8c959f}\
                      .ours{fill:#0969da}@media (prefers-color-scheme:dark){text{fill:#e6edf3}.bar{fill:#6e7681}.ours{fill:#58a6ff}}";
 
-const WIDTH: usize = 640;
-const LEFT: usize = 200;
+const WIDTH: usize = 680;
+const LEFT: usize = 230;
 const LINE: usize = 26;
 const TOP: usize = 34;
 

@@ -25,8 +25,8 @@ pub(crate) fn section(results: &Results) -> String {
     let head = ["", "members, groups or tasks", "ours, a second", "beside it, a second", "which is", "ours by it"];
     format!(
         "## Layers\n\nThe layers alone, without sockets: `memory` beside Django's `InMemoryChannelLayer`, `core` and `pubsub` \
-         beside the classes of channels_redis on the same Redis. One thread on each side; a mailbox is how the gateway \
-         receives, and \"without\" is by Django's verbs alone.\n\n{}\n",
+         beside the classes of channels_redis on the same Redis. One thread on each side, which \
+         sends the same message over and over. A mailbox is how our programs receive; without one it is Django's verbs alone.\n\n{}\n",
         table(&head, rows)
     )
 }

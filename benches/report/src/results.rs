@@ -137,6 +137,11 @@ impl Results {
         Spread::of(self.rounds(at, server).into_values().collect())
     }
 
+    /// How many rounds a server was measured there.
+    pub(crate) fn count(&self, at: At<'_>, server: &str) -> usize {
+        self.rounds(at, server).len()
+    }
+
     /// Our figure divided by another, of each round that has both.
     pub(crate) fn ratio(&self, (at, server): (At<'_>, &str), (beside, peer): (At<'_>, &str)) -> Option<Spread> {
         let theirs = self.rounds(beside, peer);

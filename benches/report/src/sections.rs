@@ -98,7 +98,7 @@ const SECTIONS: [Section; 8] = [
     },
     Section {
         title: "Fan-out to 10,000 clients, one broadcast at a time",
-        about: "",
+        about: "The same as to 1,000, where the sockets no longer fit into the processor's caches.",
         chart: "",
         at: At { row: "window 1", clients: 10_000, figure: "cpu_us" },
         more_is_better: false,
@@ -107,7 +107,7 @@ const SECTIONS: [Section; 8] = [
     },
     Section {
         title: "Fan-out to 10,000 clients, 16 broadcasts under way",
-        about: "",
+        about: "Likewise.",
         chart: "",
         at: At { row: "window 16", clients: 10_000, figure: "cpu_us" },
         more_is_better: false,
@@ -120,8 +120,12 @@ const SECTIONS: [Section; 8] = [
 pub(crate) fn fan_out(results: &Results, chart: impl Fn(&str) -> String) -> String {
     let measured = SECTIONS.iter().filter(|section| section.is_measured(results));
     let text = |section: &Section| {
-        let about = if section.about.is_empty() { String::new() } else { format!("{}\n\n", section.about) };
-        format!("## {}\n\n{about}{}{}\n", section.title, chart(section.chart), section.table(results))
+        let rounds = match results.count(section.at, "gateway") {
+            1 => "One round".to_owned(),
+            count => format!("{count} rounds"),
+        };
+        let (about, chart) = (section.about, chart(section.chart));
+        format!("## {}\n\n{about} {rounds}.\n\n{chart}{}\n", section.title, section.table(results))
     };
     measured.map(text).collect()
 }
