@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
-use super::{Load, Patience, Socket, State, WAIT};
+use super::{Load, PATIENCE_TO_CONNECT, Patience, Socket, State, WAIT};
 
 /// How many connect between two looks at what has happened.
 const STEP: usize = 64;
@@ -23,7 +23,7 @@ impl Load {
     pub(crate) fn connect(&mut self, members: usize, at_once: usize) -> Result<Connected, String> {
         self.members = members;
         let begun = Instant::now();
-        let mut patience = Patience::new();
+        let mut patience = Patience::of(PATIENCE_TO_CONNECT);
         while self.ready.len() + self.refused.len() < members {
             let settled = self.ready.len() + self.refused.len();
             let under_way = self.sockets.len() - settled;
@@ -40,7 +40,7 @@ impl Load {
         let since = |at: &Duration| *at - (begun - self.begun);
         let ready = self.ready.iter().map(since).collect();
         self.open()?;
-        let mut patience = Patience::new();
+        let mut patience = Patience::of(PATIENCE_TO_CONNECT);
         while self.sockets[members].state != State::Ready {
             self.turn(WAIT)?;
             patience.spent(0).map_err(|()| "the publisher was not let in")?;

@@ -22,7 +22,10 @@ const READ_BYTES: usize = 64 * 1024;
 /// How many events one turn handles.
 const EVENTS: usize = 1024;
 
-/// The longest time without any progress.
+/// The longest time in which no client becomes ready, in a burst that a server takes up side by side.
+const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(120);
+
+/// The longest time without a delivery while one is due.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a turn waits where nothing is due: time enough to see that patience is over.
@@ -30,21 +33,22 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// Ends a wait for something that does not come.
 struct Patience {
+    limit: Duration,
     reached: u64,
     since: Instant,
 }
 
 impl Patience {
-    fn new() -> Self {
-        Self { reached: 0, since: Instant::now() }
+    fn of(limit: Duration) -> Self {
+        Self { limit, reached: 0, since: Instant::now() }
     }
 
     /// To be told how far things are; an error once that has not grown for long.
     fn spent(&mut self, reached: u64) -> Result<(), ()> {
         if reached > self.reached {
-            *self = Self { reached, since: Instant::now() };
+            (self.reached, self.since) = (reached, Instant::now());
         }
-        if self.since.elapsed() < PATIENCE { Ok(()) } else { Err(()) }
+        if self.since.elapsed() < self.limit { Ok(()) } else { Err(()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The publisher's side: what is sent, what of it has not arrived yet, and how long deliveries took.
 
-use super::{Load, Patience, WAIT};
+use super::{Load, PATIENCE, Patience, WAIT};
 use crate::mark::Mark;
 
 impl Load {
@@ -23,7 +23,7 @@ impl Load {
 
     /// Turns until at most so many messages are outstanding.
     pub(crate) fn reach(&mut self, outstanding: u64) -> Result<(), String> {
-        let mut patience = Patience::new();
+        let mut patience = Patience::of(PATIENCE);
         while self.outstanding() > outstanding {
             self.turn(WAIT)?;
             let missing = self.published * self.members as u64 - self.deliveries;
