@@ -23,7 +23,7 @@ const READ_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 
 /// The longest time in which no client becomes ready, in a burst that a server takes up side by side.
-const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(120);
+const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(300);
 
 /// The longest time without a delivery while one is due.
 const PATIENCE: Duration = Duration::from_secs(20);
