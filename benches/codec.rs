@@ -1,10 +1,18 @@
-//! What a frame and a message cost to read, write and rewrite.
+//! What a frame and a message cost to read, write and rewrite, and what a WebSocket frame costs to decode beside
+//! tungstenite.
 #![allow(missing_docs)]
 
+use std::io::{self, Read, Write};
+
 use bytes::Bytes;
+use channel_layers::gateway::session::FrameKind;
+use channel_layers::gateway::websocket::{self, Decoder, Deflater, Event};
 use channel_layers::protocol::{ClientFrame, Encoding, ServerFrame, Target};
 use channel_layers::{Message, message};
+use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use tokio_tungstenite::tungstenite::WebSocket;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 fn main() {
     divan::main();
@@ -88,4 +96,114 @@ fn serde_json_reads_the_small_message_as_a_tree(bencher: Bencher<'_, '_>) {
 fn serde_json_reads_the_large_message_as_a_tree(bencher: Bencher<'_, '_>) {
     let bytes = large().json().clone();
     bencher.bench(|| serde_json::from_slice::<serde_json::Value>(black_box(&bytes)).is_ok());
+}
+
+/// Payloads of the frames that both decoders read, from a stream into a buffer of the same size.
+const PAYLOADS: [usize; 2] = [128, 64 * 1024];
+const READ_BUFFER: usize = 16 * 1024;
+
+/// A client that sends the same frame for ever.
+struct Endless {
+    frame: Vec<u8>,
+    at: usize,
+}
+
+impl Endless {
+    fn new(kind: FrameKind, payload: usize) -> Self {
+        let plain = websocket::frame(kind, &vec![b'a'; payload]);
+        let (header, payload) = plain.split_at(plain.len() - payload);
+        let mask = [0x37, 0xfa, 0x21, 0x3d];
+        let mut frame = header.to_vec();
+        frame[1] |= 0x80;
+        frame.extend(mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        Self { frame, at: 0 }
+    }
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let size = (self.frame.len() - self.at).min(buffer.len() - filled);
+            buffer[filled..filled + size].copy_from_slice(&self.frame[self.at..self.at + size]);
+            self.at = (self.at + size) % self.frame.len();
+            filled += size;
+        }
+        Ok(filled)
+    }
+}
+
+impl Write for Endless {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The next message, as the owner of a decoder reads it.
+fn next(stream: &mut Endless, buffer: &mut [u8], at: &mut usize, decoder: &mut Decoder) -> Option<Event> {
+    loop {
+        if *at == buffer.len() {
+            *at = buffer.len() - stream.read(buffer).ok()?;
+        }
+        let (taken, event) = decoder.decode(&buffer[*at..]).ok()?;
+        *at += taken;
+        if event.is_some() {
+            return event;
+        }
+    }
+}
+
+fn decode(bencher: Bencher<'_, '_>, kind: FrameKind, payload: usize) {
+    let (mut stream, mut decoder) = (Endless::new(kind, payload), Decoder::new(payload));
+    let (mut buffer, mut at) = (vec![0; READ_BUFFER], READ_BUFFER);
+    bencher.counter(BytesCount::new(payload)).bench_local(|| {
+        assert!(next(&mut stream, &mut buffer, &mut at, &mut decoder).is_some());
+    });
+}
+
+fn tungstenite_decodes(bencher: Bencher<'_, '_>, kind: FrameKind, payload: usize) {
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let mut socket = WebSocket::from_raw_socket(Endless::new(kind, payload), Role::Server, Some(config));
+    bencher.counter(BytesCount::new(payload)).bench_local(|| {
+        assert!(socket.read().is_ok());
+    });
+}
+
+#[divan::bench(args = PAYLOADS)]
+fn decode_binary_frame(bencher: Bencher<'_, '_>, payload: usize) {
+    decode(bencher, FrameKind::Binary, payload);
+}
+
+#[divan::bench(args = PAYLOADS)]
+fn decode_binary_frame_tungstenite(bencher: Bencher<'_, '_>, payload: usize) {
+    tungstenite_decodes(bencher, FrameKind::Binary, payload);
+}
+
+#[divan::bench(args = PAYLOADS)]
+fn decode_text_frame(bencher: Bencher<'_, '_>, payload: usize) {
+    decode(bencher, FrameKind::Text, payload);
+}
+
+#[divan::bench(args = PAYLOADS)]
+fn decode_text_frame_tungstenite(bencher: Bencher<'_, '_>, payload: usize) {
+    tungstenite_decodes(bencher, FrameKind::Text, payload);
+}
+
+/// A frame that is whole in one read: allocated, copied and unmasked at once.
+#[divan::bench(args = PAYLOADS)]
+fn unmask_frame(bencher: Bencher<'_, '_>, payload: usize) {
+    let (frame, mut decoder) = (Endless::new(FrameKind::Binary, payload).frame, Decoder::new(payload));
+    bencher.counter(BytesCount::new(payload)).bench_local(|| decoder.decode(black_box(&frame)).is_ok());
+}
+
+#[divan::bench]
+fn deflate_large_message(bencher: Bencher<'_, '_>) {
+    let (message, mut deflater) = (large().json().clone(), Deflater::new());
+    let bytes = BytesCount::new(message.len());
+    bencher.counter(bytes).bench_local(|| deflater.frame(FrameKind::Text, black_box(&message)).is_some());
 }

@@ -92,7 +92,7 @@ fn group_send_and_receive(bencher: Bencher<'_, '_>, members: usize) {
     });
 }
 
-#[divan::bench(args = [10, 100_000])]
+#[divan::bench(args = [10, 1_000, 100_000, 1_000_000])]
 fn join_and_leave_a_group_of(bencher: Bencher<'_, '_>, members: usize) {
     let (layer, group) = (layer(), GroupName::new("chat.lobby").expect("valid"));
     let _members = mailboxes(&layer, &group, members);

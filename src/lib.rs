@@ -30,6 +30,9 @@
 mod error;
 #[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a browser uses a part of it"))]
 mod queue;
+mod row;
+#[cfg_attr(target_family = "wasm", expect(unused_imports, reason = "a browser has no shards"))]
+mod sync;
 
 pub mod client;
 #[cfg_attr(target_family = "wasm", expect(dead_code, unused_imports, reason = "layers on a server use parts of it"))]

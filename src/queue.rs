@@ -5,8 +5,11 @@
 //! and never across an await, and wakers run and are dropped outside it: a waker may own a task that owns a receiver.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
+
+use crate::row::Row;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A queue of `T`, each item with a size in bytes.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ struct State<T> {
     bytes: usize,
     closed: bool,
     /// Receivers that wait, oldest first, each under the key of its [`Waiter`]. Keys only grow, so it is sorted by them.
-    waiting: VecDeque<(u64, Waker)>,
+    waiting: Row<(u64, Waker)>,
     next_key: u64,
 }
 
@@ -42,7 +45,7 @@ impl<T> Queue<T> {
     /// A queue that refuses an item when it holds `max_items`, or when it holds anything and would pass `max_bytes`. So
     /// one item always fits, whatever its size.
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state = State { items: VecDeque::new(), bytes: 0, closed: false, waiting: VecDeque::new(), next_key: 0 };
+        let state = State { items: VecDeque::new(), bytes: 0, closed: false, waiting: Row::new(), next_key: 0 };
         Self { state: Mutex::new(state), max_items, max_bytes }
     }
 
@@ -92,7 +95,7 @@ impl<T> Queue<T> {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = std::mem::replace(&mut state.waiting, Row::new());
         drop(state);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
@@ -120,7 +123,7 @@ impl<T> Queue<T> {
     /// How many receivers wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().waiting.iter().count()
     }
 
     /// The most items that it holds.
@@ -148,19 +151,16 @@ impl<T> State<T> {
         Some(item)
     }
 
-    fn place(&self, key: Option<u64>) -> Option<usize> {
-        self.waiting.binary_search_by_key(&key?, |(key, _)| *key).ok()
-    }
-
     /// Registers the receiver with this key for a wake-up; ready when there will be none. A waker that is no longer
     /// needed comes back, to be dropped outside the lock.
     fn wait(&mut self, key: &mut Option<u64>, cx: &Context<'_>) -> (Poll<()>, Option<Waker>) {
         if self.closed {
             return (Poll::Ready(()), None);
         }
-        let old = match self.place(*key) {
-            Some(at) if self.waiting[at].1.will_wake(cx.waker()) => None,
-            Some(at) => Some(std::mem::replace(&mut self.waiting[at].1, cx.waker().clone())),
+        let place = key.and_then(|key| self.waiting.find(&key, |(key, _)| *key));
+        let old = match place {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => None,
+            Some((_, waker)) => Some(std::mem::replace(waker, cx.waker().clone())),
             None => {
                 self.waiting.push_back((self.next_key, cx.waker().clone()));
                 *key = Some(self.next_key);
@@ -173,8 +173,8 @@ impl<T> State<T> {
 
     /// Gives up the place of the receiver with this key; its waker comes back, to be dropped outside the lock.
     fn leave(&mut self, key: &mut Option<u64>) -> Option<Waker> {
-        let at = self.place(key.take());
-        at.and_then(|at| self.waiting.remove(at)).map(|(_, waker)| waker)
+        let key = key.take()?;
+        self.waiting.remove(&key, |(key, _)| *key).map(|(_, waker)| waker)
     }
 }
 
@@ -273,4 +273,5 @@ where
 }
 
 #[cfg(test)]
+#[path = "queue/tests.rs"]
 mod tests;

@@ -6,6 +6,7 @@ mod support;
 mod gateway {
     mod authorizer;
     mod close_codes;
+    mod compression;
     mod delivery;
     mod error_codes;
     mod framing;

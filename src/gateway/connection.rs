@@ -19,7 +19,7 @@ use bytes::Bytes;
 use super::auth::{Credentials, Identity};
 use super::config::GatewayConfig;
 use super::connections::{LocalChannel, Permit};
-use super::delivery::{Run, frame};
+use super::delivery::{Form, Press, Run};
 use super::direct::Direct;
 use super::hub::Membership;
 use super::operation::{self, Asker, Finished, Gained, Running};
@@ -30,7 +30,7 @@ use super::socket::{Gone, Incoming, Socket};
 use super::stats::Counters;
 use super::websocket;
 use crate::layer::{ChannelLayer, Mailbox};
-use crate::protocol::{CloseCode, Encoding, GroupCode, GroupName, Message, Target};
+use crate::protocol::{CloseCode, GroupCode, GroupName, Message, Target};
 
 /// How many frames of a connection are handled before others may run.
 const FRAMES: usize = 32;
@@ -45,7 +45,7 @@ const CONTROL: usize = 127;
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) socket: Socket,
-    pub(crate) encoding: Encoding,
+    pub(crate) form: Form,
     pub(crate) credentials: Box<Credentials>,
     /// Why it cannot be served, where it cannot.
     pub(crate) refusal: Option<(CloseCode, &'static str)>,
@@ -57,6 +57,7 @@ pub(crate) struct Connection {
     key: Key,
     session: Session,
     socket: Socket,
+    form: Form,
     identity: Option<Arc<Identity>>,
     /// What the client's HTTP request showed, until it has connected.
     credentials: Option<Box<Credentials>>,
@@ -126,8 +127,9 @@ impl Connection {
     pub(crate) fn new(key: Key, opening: Opening, config: Arc<GatewayConfig>, now: Instant) -> Self {
         Self {
             key,
-            session: Session::new(config, opening.encoding, now),
+            session: Session::new(config, opening.form.encoding, now),
             socket: opening.socket,
+            form: opening.form,
             identity: None,
             credentials: Some(opening.credentials),
             channel: None,
@@ -213,29 +215,30 @@ impl Connection {
     }
 
     /// Queues a group's messages.
-    pub(crate) fn take(&mut self, run: &mut Run<'_>, volatile: bool, bounds: Bounds) -> Taken {
+    pub(crate) fn take(&mut self, run: &mut Run<'_>, press: &mut Press, volatile: bool, bounds: Bounds) -> Taken {
         if self.closing.is_some() {
             return Taken::Closing;
         }
-        let (blocked, bytes) = (self.socket.is_blocked(), run.bytes(self.session.encoding()));
+        let blocked = self.socket.is_blocked();
         if blocked && volatile {
             return Taken::Volatile;
         }
+        let (messages, bytes) = (run.len(), run.bytes(self.form, press));
         let (frames, waiting) = self.socket.waiting();
-        if blocked && (frames + run.len() > bounds.messages || waiting + bytes.len() > bounds.bytes) {
+        if blocked && (frames + messages > bounds.messages || waiting + bytes.len() > bounds.bytes) {
             return Taken::Slow;
         }
-        self.socket.push(bytes, run.len());
+        self.socket.push(bytes.clone(), messages);
         if blocked { Taken::Waiting } else { Taken::Queued }
     }
 
     /// Queues a message to the connection's own channel.
-    pub(crate) fn take_direct(&mut self, message: Message, counters: &Counters) {
+    pub(crate) fn take_direct(&mut self, message: Message, press: &mut Press, counters: &Counters) {
         let Some(channel) = &mut self.channel else { return };
         channel.taken.0 += 1;
         channel.taken.1 += message.size();
         let target = Target::Channel(channel.mailbox.channel().clone());
-        self.socket.push(frame(target, message, self.session.encoding()), 1);
+        self.socket.push(self.form.frame(target, message, press), 1);
         counters.frames_out.add(1);
     }
 
@@ -264,8 +267,11 @@ impl Connection {
                 self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
             }
             Effect::Close(code, reason) => {
-                // A client that is too slow for what waits would be too slow for a close frame behind it.
-                self.socket.close(code, &reason, code == CloseCode::SLOW_CONSUMER);
+                if code == CloseCode::SLOW_CONSUMER {
+                    // Too slow for what waits, it would be too slow for a close frame behind that.
+                    host.shared.counters.dropped_slow.add(self.socket.discard() as u64);
+                }
+                self.socket.close(code, &reason);
                 self.end(host, Some(code));
             }
         }
@@ -281,7 +287,7 @@ impl Connection {
     }
 
     fn answer<L>(&mut self, host: &Host<'_, L>, payload: &Bytes) {
-        let frame = websocket::frame(FrameKind::of(self.session.encoding()), payload);
+        let frame = websocket::frame(FrameKind::of(self.form.encoding), payload);
         self.answers += frame.len();
         self.socket.push(frame, 1);
         host.shared.counters.frames_out.add(1);

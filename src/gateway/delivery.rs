@@ -1,4 +1,4 @@
-//! One message on its way to any number of clients: written once per encoding, by the first shard that needs it.
+//! One message on its way to any number of clients: written once in each form, by the first shard that needs it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::roster::Roster;
 use super::session::FrameKind;
-use super::websocket;
+use super::websocket::{self, Deflater};
 use crate::protocol::{Encoding, Message, ServerFrame, Target};
 
 /// What a message takes on the wire besides its own bytes, roughly: frame header, `op`, the group's name.
@@ -15,12 +15,40 @@ const ENVELOPE: usize = 64;
 /// How many bytes of frames are put together, so that a member's write of them is one piece.
 const MERGED: usize = 64 * 1024;
 
+/// How the messages of a connection are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) encoding: Encoding,
+    /// Whether compressed frames were agreed on (RFC 7692).
+    pub(crate) deflated: bool,
+}
+
+/// What compresses, once something had to be.
+pub(crate) type Press = Option<Deflater>;
+
+/// One of each form.
+type PerForm<T> = [T; 2 * Encoding::ALL.len()];
+
+impl Form {
+    fn place(self) -> usize {
+        2 * self.encoding as usize + usize::from(self.deflated)
+    }
+
+    /// The WebSocket frame that carries a message.
+    pub(crate) fn frame(self, target: Target, message: Message, press: &mut Press) -> Bytes {
+        let payload = ServerFrame::Message { target, message, offset: None }.encode(self.encoding);
+        let kind = FrameKind::of(self.encoding);
+        let deflated = self.deflated.then(|| press.get_or_insert_with(Deflater::new).frame(kind, &payload));
+        deflated.flatten().unwrap_or_else(|| websocket::frame(kind, &payload))
+    }
+}
+
 /// A group's message.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     roster: Arc<Roster>,
     message: Message,
-    frames: [OnceLock<Bytes>; Encoding::ALL.len()],
+    frames: PerForm<OnceLock<Bytes>>,
 }
 
 impl Delivery {
@@ -39,23 +67,17 @@ impl Delivery {
     }
 
     /// The whole WebSocket frame that carries the message.
-    pub(crate) fn frame(&self, encoding: Encoding) -> &Bytes {
-        self.frames[encoding as usize]
-            .get_or_init(|| frame(Target::Group(self.roster.group().clone()), self.message.clone(), encoding))
+    fn frame(&self, form: Form, press: &mut Press) -> &Bytes {
+        let target = || Target::Group(self.roster.group().clone());
+        self.frames[form.place()].get_or_init(|| form.frame(target(), self.message.clone(), press))
     }
-}
-
-/// The WebSocket frame that carries a message.
-pub(crate) fn frame(target: Target, message: Message, encoding: Encoding) -> Bytes {
-    let payload = ServerFrame::Message { target, message, offset: None }.encode(encoding);
-    websocket::frame(FrameKind::of(encoding), &payload)
 }
 
 /// Some messages of one group that follow each other, as every member in one shard gets them.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     deliveries: &'a [Arc<Delivery>],
-    merged: [Option<Bytes>; Encoding::ALL.len()],
+    merged: PerForm<Option<Bytes>>,
 }
 
 impl<'a> Run<'a> {
@@ -77,18 +99,16 @@ impl<'a> Run<'a> {
     }
 
     /// Their frames, in one piece.
-    pub(crate) fn bytes(&mut self, encoding: Encoding) -> Bytes {
-        let merged = &mut self.merged[encoding as usize];
-        merged.get_or_insert_with(|| merge(self.deliveries, encoding)).clone()
+    pub(crate) fn bytes(&mut self, form: Form, press: &mut Press) -> &Bytes {
+        self.merged[form.place()].get_or_insert_with(|| merge(self.deliveries, form, press))
     }
 }
 
-fn merge(deliveries: &[Arc<Delivery>], encoding: Encoding) -> Bytes {
+fn merge(deliveries: &[Arc<Delivery>], form: Form, press: &mut Press) -> Bytes {
     if let [one] = deliveries {
-        return one.frame(encoding).clone();
+        return one.frame(form, press).clone();
     }
-    let frames = || deliveries.iter().map(|delivery| delivery.frame(encoding));
-    let mut merged = BytesMut::with_capacity(frames().map(Bytes::len).sum());
-    frames().for_each(|frame| merged.extend_from_slice(frame));
+    let mut merged = BytesMut::new();
+    deliveries.iter().for_each(|delivery| merged.extend_from_slice(delivery.frame(form, press)));
     merged.freeze()
 }

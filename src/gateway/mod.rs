@@ -17,10 +17,10 @@
 //!
 //! # Layout
 //!
-//! One frame's way in: `upgrade` → `connection` (the task of a socket, which holds the awaits) → `socket` ([`websocket`]
-//! is its RFC 6455, without I/O) → [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A
-//! group message's way out: the layer → `hub` (one channel per group, its members) → `outbox` (what waits for one
-//! client) → `connection` → `socket`.
+//! One frame's way in: `upgrade` → `shard` (the task that owns the socket) → `connection` → `socket` and [`websocket`]
+//! (RFC 6455) → [`session`] (the rules, without I/O) → `operation` (permission, then the layer). A group message's way
+//! out: the layer → `hub` (one channel per group; its `roster` says which shards have members) → `shard` → `connection` →
+//! `socket`, as a `delivery` that is framed once.
 
 pub mod session;
 pub mod websocket;

@@ -9,7 +9,6 @@
 //! peer's, ends the stream and reads what still comes, because closing a TCP stream with unread bytes resets it, and
 //! a reset can overtake the close frame. Waiting is bounded by the caller's deadline.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -23,6 +22,7 @@ use tokio::net::TcpStream;
 use super::session::FrameKind;
 use super::websocket::{self, Decoder, Event, Violation};
 use crate::protocol::CloseCode;
+use crate::row::Row;
 
 /// The most bytes that one write takes, and that are copied for it.
 const WRITE: usize = 64 * 1024;
@@ -174,12 +174,13 @@ impl Socket {
         flushed.map(|flushed| flushed.map_err(|_| Gone))
     }
 
-    /// Queues our close frame behind everything else, or in its place, but for what the peer has the beginning of.
-    /// Continue with [`poll_closed`](Self::poll_closed).
-    pub(crate) fn close(&mut self, code: CloseCode, reason: &str, discard: bool) {
-        if discard {
-            self.out.discard();
-        }
+    /// Drops what waits, but for what the peer has the beginning of. Returns how many frames.
+    pub(crate) fn discard(&mut self) -> usize {
+        self.out.discard()
+    }
+
+    /// Queues our close frame behind everything else. Continue with [`poll_closed`](Self::poll_closed).
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         self.push(websocket::close(code.0, reason), 1);
         self.closed = true;
     }
@@ -223,70 +224,76 @@ impl Socket {
     }
 }
 
-/// What is queued for the peer. Mostly it is one piece, which needs no memory of its own.
+/// What is queued for the peer, mostly in one piece.
 #[derive(Debug, Default)]
 struct Outgoing {
-    first: Bytes,
-    more: VecDeque<Bytes>,
+    pieces: Row<Piece>,
     bytes: usize,
     frames: usize,
     /// The peer has the beginning of the first piece.
     begun: bool,
 }
 
+/// Whole frames, at first.
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    frames: usize,
+}
+
 impl Outgoing {
     fn push(&mut self, bytes: Bytes, frames: usize) {
         self.bytes += bytes.len();
         self.frames += frames;
-        if self.first.is_empty() {
-            self.first = bytes;
-        } else {
-            self.more.push_back(bytes);
-        }
+        self.pieces.push_back(Piece { bytes, frames });
     }
 
     /// What to write next.
     fn gather<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if self.more.is_empty() || self.first.len() >= WRITE {
-            return &self.first;
+        let mut pieces = self.pieces.iter().map(|piece| &piece.bytes).peekable();
+        match pieces.next() {
+            Some(first) if pieces.peek().is_none() || first.len() >= WRITE => return first,
+            None => return &[],
+            Some(first) => {
+                scratch.clear();
+                scratch.extend_from_slice(first);
+            }
         }
-        scratch.clear();
-        for piece in std::iter::once(&self.first).chain(&self.more) {
+        for bytes in pieces {
             let room = WRITE - scratch.len();
-            scratch.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.len() >= room {
+            scratch.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if bytes.len() >= room {
                 break;
             }
         }
         scratch
     }
 
+    /// Forgets what the peer has.
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while written >= self.first.len() && written > 0 {
-            written -= self.first.len();
-            self.first = self.more.pop_front().unwrap_or_default();
+        while let Some(first) = self.pieces.front_mut() {
+            if written < first.bytes.len() {
+                self.begun |= written > 0;
+                first.bytes.advance(written);
+                return;
+            }
+            written -= first.bytes.len();
+            self.frames -= first.frames;
             self.begun = false;
-        }
-        if written > 0 {
-            self.first.advance(written);
-            self.begun = true;
-        }
-        if self.bytes == 0 {
-            *self = Self::default();
+            self.pieces.pop_front();
         }
     }
 
-    /// Drops everything that the peer has nothing of.
-    fn discard(&mut self) {
-        let first = if self.begun { std::mem::take(&mut self.first) } else { Bytes::new() };
-        *self = Self {
-            bytes: first.len(),
-            frames: usize::from(self.begun),
-            begun: self.begun,
-            first,
-            more: VecDeque::new(),
-        };
+    /// Drops everything that the peer has nothing of. Returns how many frames.
+    fn discard(&mut self) -> usize {
+        let before = std::mem::take(self);
+        let first = before.pieces.into_iter().next().filter(|_| before.begun);
+        if let Some(Piece { bytes, frames }) = first {
+            self.push(bytes, frames);
+            self.begun = true;
+        }
+        before.frames - self.frames
     }
 }
 

@@ -82,7 +82,7 @@ pub struct GatewayStats {
     pub frames_out: u64,
     /// Group messages that were queued for a client, one per client.
     pub deliveries: u64,
-    /// Group messages that were not, because the client was too slow and is being closed with 4003.
+    /// Frames that were dropped, queued or not, because the client was too slow and is closed with 4003.
     pub dropped_slow: u64,
     /// Messages to [`volatile`](super::GatewayConfig::volatile) groups that were not, because the client could not take
     /// them at that moment.

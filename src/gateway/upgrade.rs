@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -18,10 +18,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::auth::Credentials;
 use super::connection::Opening;
 use super::connections::Permit;
+use super::delivery::Form;
 use super::shard::{Command, Shard};
 use super::shared::Shared;
 use super::socket::{Socket, Stream};
-use super::websocket::Decoder;
+use super::websocket::{self, Decoder};
 use crate::layer::ChannelLayer;
 use crate::protocol::{CloseCode, Encoding};
 
@@ -48,14 +49,15 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     };
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let choice = choose(&parts.headers);
+    let extension = shared.config.compression.then(|| negotiate(&parts.headers)).flatten();
     let credentials = Box::new(Credentials { peer, headers: parts.headers, ..Credentials::default() });
-    if !start(&shared, upgrade, choice, credentials) {
+    if !start(&shared, upgrade, choice, extension.is_some(), credentials) {
         shared.counters.refused.add(1);
         let body = "the gateway takes no more connections at this time";
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], body).into_response();
     }
     shared.counters.accepted.add(1);
-    switching(&accept, choice)
+    switching(&accept, choice, extension)
 }
 
 /// Checks the handshake and returns the key that accepts it.
@@ -87,6 +89,11 @@ fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
+fn negotiate(headers: &HeaderMap) -> Option<&'static str> {
+    let offers = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter();
+    websocket::negotiate(offers.filter_map(|value| value.to_str().ok()))
+}
+
 fn choose(headers: &HeaderMap) -> Choice {
     let mut offered = values(headers, &SEC_WEBSOCKET_PROTOCOL).filter(|name| !name.is_empty()).peekable();
     if offered.peek().is_none() {
@@ -99,6 +106,7 @@ fn start<L: ChannelLayer>(
     shared: &Arc<Shared<L>>,
     upgrade: OnUpgrade,
     choice: Choice,
+    deflated: bool,
     credentials: Box<Credentials>,
 ) -> bool {
     let Some(permit) = shared.connections.admit() else { return false };
@@ -109,7 +117,7 @@ fn start<L: ChannelLayer>(
             () = shared.connections.aborted() => return,
         };
         if let Ok(upgraded) = upgraded {
-            open(shared, upgraded, choice, credentials, permit);
+            open(shared, upgraded, choice, deflated, credentials, permit);
         }
     });
     true
@@ -120,6 +128,7 @@ fn open<L: ChannelLayer>(
     shared: Arc<Shared<L>>,
     upgraded: Upgraded,
     choice: Choice,
+    deflated: bool,
     credentials: Box<Credentials>,
     permit: Permit,
 ) {
@@ -132,8 +141,8 @@ fn open<L: ChannelLayer>(
         }
     };
     let shard = permit.shard();
-    let socket = Socket::new(stream, read, Decoder::new(shared.config.frame_limit));
-    let opening = Opening { socket, encoding, credentials, refusal, permit };
+    let socket = Socket::new(stream, read, Decoder::new(shared.config.frame_limit).with_inflate(deflated));
+    let opening = Opening { socket, form: Form { encoding, deflated }, credentials, refusal, permit };
     if shared.connections.inboxes()[shard].open(Command::Open(Box::new(opening))) {
         tokio::spawn(Shard::new(shard, shared).run());
     }
@@ -149,12 +158,15 @@ fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
     }
 }
 
-fn switching(accept: &str, choice: Choice) -> Response {
+fn switching(accept: &str, choice: Choice, extension: Option<&'static str>) -> Response {
     let headers = [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept)];
     let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
     if let Choice::Chosen(encoding) = choice {
         let chosen = HeaderValue::from_static(encoding.subprotocol());
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
+    }
+    if let Some(extension) = extension {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(extension));
     }
     response
 }

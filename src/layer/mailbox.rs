@@ -308,9 +308,10 @@ impl Mailbox {
         if room == 0 {
             return Poll::Ready(Ok(0));
         }
-        let (now, mut expired) = (Instant::now(), 0);
+        // One look at the clock for all of them, and none where nothing has come.
+        let (mut now, mut expired) = (None, 0);
         let drained = self.waiter.poll_drain(cx, room, max_bytes, |slot| {
-            let over = slot.is_over(now);
+            let over = slot.is_over(*now.get_or_insert_with(Instant::now));
             if over {
                 expired += 1;
             } else {

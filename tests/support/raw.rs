@@ -20,6 +20,8 @@ pub(crate) struct Raw {
     buffer: Vec<u8>,
     /// What the gateway answered to the handshake.
     pub(crate) head: String,
+    /// Whether the last frame that was read had its first reserved bit set: it is compressed.
+    pub(crate) compressed: bool,
 }
 
 /// One frame from the gateway.
@@ -51,7 +53,7 @@ impl Raw {
         let mut stream = within("connect", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
         stream.write_all(request).await.unwrap();
-        let mut raw = Self { stream, buffer: Vec::new(), head: String::new() };
+        let mut raw = Self { stream, buffer: Vec::new(), head: String::new(), compressed: false };
         let end = loop {
             if let Some(at) = raw.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at + 4;
@@ -135,6 +137,7 @@ impl Raw {
         };
         let payload = self.buffer.get(head..head + length)?.to_vec();
         self.buffer.drain(..head + length);
+        self.compressed = first & 0x40 != 0;
         Some(Frame { opcode: first & 0x0f, payload })
     }
 }

@@ -36,6 +36,10 @@ pub(crate) struct Serve {
     #[arg(long)]
     allow_anonymous: bool,
 
+    /// Compress messages for clients that offer it (permessage-deflate).
+    #[arg(long)]
+    compression: bool,
+
     /// Groups whose messages are dropped for clients that cannot take them at once, as a glob; may be repeated.
     #[arg(long, value_name = "GLOB")]
     volatile: Vec<String>,
@@ -52,6 +56,7 @@ impl Serve {
     fn config(&self) -> GatewayConfig {
         let config = GatewayConfig::default()
             .with_allow_anonymous(self.allow_anonymous)
+            .with_compression(self.compression)
             .with_volatile(self.volatile.iter().map(|glob| Pattern::glob(glob)).collect());
         match self.shards {
             Some(shards) => config.with_shards(shards.get()),

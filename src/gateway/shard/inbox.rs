@@ -5,11 +5,13 @@
 //! the waker, and nothing waits while the shard sleeps. Wakers are handed out and run outside every lock.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use super::Command;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The way into one shard.
 #[derive(Debug)]
@@ -109,12 +111,9 @@ impl Inbox {
         !state.running
     }
 
-    /// Throws everything away: the shard was dropped with its runtime.
-    pub(super) fn abandon(&self) {
-        let mut state = self.lock();
-        let abandoned = std::mem::take(&mut *state);
-        drop(state);
-        drop(abandoned);
+    /// Ends a shard that was dropped before it had done everything. Returns what it was told.
+    pub(super) fn abandon(&self) -> VecDeque<Command> {
+        std::mem::take(&mut *self.lock()).commands
     }
 
     /// How many connections the shard has.

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{coop, yield_now};
 
 use super::connection::{Connection, Opening, Taken, Turn};
-use super::delivery::{Delivery, Run};
+use super::delivery::{Delivery, Press, Run};
 use super::roster::{Bounds, Roster};
 use super::session::Input;
 use super::shared::Shared;
@@ -43,8 +43,14 @@ pub(crate) use timers::Alarm;
 /// What is read at once. One buffer serves all connections of a shard.
 const READ: usize = 64 * 1024;
 
-/// How many sockets are written to, or messages handed round, before others may run.
+/// How many connections are looked at, sockets written to or commands followed in a round, before others may run.
 const CHUNK: usize = 256;
+
+/// How many pieces are appended to what waits for members, between two times that it is written.
+const APPENDS: usize = 64 * 1024;
+
+/// How many sockets there are to be written to for each look at what is just arriving, before they are.
+const SOCKETS_PER_LOOK: usize = 16;
 
 /// What a shard is told, in this order.
 #[derive(Debug)]
@@ -92,12 +98,17 @@ pub(crate) struct Shard<L> {
     ready: Vec<u32>,
     /// Slots with something to write.
     dirty: Vec<u32>,
+    /// How often was looked for more to write since the last write, or nothing while the sockets are written to.
+    looks: Option<usize>,
     buffer: Box<[u8]>,
     scratch: Vec<u8>,
+    press: Press,
     now: Instant,
     quiet: bool,
     /// Held while requests are in hand that were taken before it became quiet.
     busy: Option<mpsc::Sender<()>>,
+    /// It has told its inbox that it ends.
+    stopped: bool,
 }
 
 /// A connection, and the waker that stands for it.
@@ -121,10 +132,13 @@ impl<L: ChannelLayer> Shard<L> {
             commands: VecDeque::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
+            looks: Some(0),
             buffer: vec![0; READ].into(),
             scratch: Vec::new(),
+            press: None,
             now: Instant::now(),
             busy: None,
+            stopped: false,
         }
     }
 
@@ -139,11 +153,18 @@ impl<L: ChannelLayer> Shard<L> {
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.now = tokio::time::Instant::now().into_std();
         self.inbox.take(&mut self.commands, &mut self.ready);
-        for slot in std::mem::take(&mut self.ready) {
+        let later = self.ready.split_off(self.ready.len().min(CHUNK));
+        for slot in std::mem::replace(&mut self.ready, later) {
             self.look(slot);
         }
-        self.obey();
+        // While sockets are written to, what comes waits in the inbox, which is bounded: no faster sender fills them up.
+        if self.looks.is_some() {
+            self.obey();
+        }
         self.ring();
+        if self.gathers() {
+            return Poll::Ready(true);
+        }
         self.write();
         if self.busy.is_some() && !self.slots.iter().any(|seat| seat.connection.is_busy()) {
             self.busy = None;
@@ -152,6 +173,7 @@ impl<L: ChannelLayer> Shard<L> {
             return Poll::Ready(true);
         }
         if self.slots.is_empty() && self.inbox.stop() {
+            self.stopped = true;
             return Poll::Ready(false);
         }
         if self.inbox.sleep(cx.waker()) { Poll::Pending } else { Poll::Ready(true) }
@@ -167,15 +189,18 @@ impl<L: ChannelLayer> Shard<L> {
 
     /// Does what it was told, as much as goes into a round.
     fn obey(&mut self) {
-        let mut run = Vec::new();
+        let (mut run, mut appended) = (Vec::new(), 0);
         for _ in 0..CHUNK {
             match self.commands.pop_front() {
                 None => return,
                 Some(Command::Group(delivery)) => {
                     run.push(delivery);
                     self.extend(&mut run);
-                    self.hand_round(&run);
+                    appended += self.hand_round(&run);
                     run.clear();
+                    if appended > APPENDS {
+                        return;
+                    }
                 }
                 Some(Command::Send(key, message)) => self.send(key, message),
                 Some(Command::Open(opening)) => self.open(*opening),
@@ -198,20 +223,20 @@ impl<L: ChannelLayer> Shard<L> {
         }
     }
 
-    /// Queues messages for each member of their group.
-    fn hand_round(&mut self, run: &[Arc<Delivery>]) {
+    /// Queues messages for each member of their group. Returns in how many pieces.
+    fn hand_round(&mut self, run: &[Arc<Delivery>]) -> usize {
         let roster = run[0].roster();
         let (config, counters) = (&self.shared.config, &self.shared.counters);
         let bounds = Bounds { messages: config.outbound_messages, bytes: config.outbound_bytes };
         run.iter().for_each(|delivery| roster.part(self.number).release(delivery.size()));
-        let mut slow = Vec::new();
+        let (mut slow, mut appended) = (Vec::new(), 0);
         let mut rest = run;
         while !rest.is_empty() {
             let (mut some, others) = Run::split(rest);
-            let (mut queued, mut lost, mut volatile) = (0, 0, 0);
+            let (mut queued, mut lost, mut volatile) = (0usize, 0, 0);
             for slot in self.rooms.members(roster.id()) {
                 let Some(seat) = self.slots.get(slot) else { continue };
-                match seat.connection.take(&mut some, roster.is_volatile(), bounds) {
+                match seat.connection.take(&mut some, &mut self.press, roster.is_volatile(), bounds) {
                     Taken::Queued => {
                         queued += 1;
                         seat.connection.list(slot, &mut self.dirty);
@@ -226,21 +251,22 @@ impl<L: ChannelLayer> Shard<L> {
                 }
             }
             let messages = some.len() as u64;
-            counters.deliveries.add(queued * messages);
-            counters.frames_out.add(queued * messages);
+            counters.deliveries.add(queued as u64 * messages);
+            counters.frames_out.add(queued as u64 * messages);
             counters.dropped_slow.add(lost * messages);
             counters.dropped_volatile.add(volatile * messages);
+            appended += queued;
             rest = others;
         }
         for slot in slow {
             self.input(slot, Input::Overflow);
         }
+        appended
     }
 
     fn send(&mut self, key: Key, message: Message) {
-        let shared = Arc::clone(&self.shared);
         let Some(seat) = self.slots.find(key) else { return };
-        seat.connection.take_direct(message, &shared.counters);
+        seat.connection.take_direct(message, &mut self.press, &self.shared.counters);
         seat.connection.list(key.slot(), &mut self.dirty);
     }
 
@@ -288,6 +314,16 @@ impl<L: ChannelLayer> Shard<L> {
         }
     }
 
+    /// Whether to take along what is just arriving, before so many sockets are written to. A look costs a thousandth of
+    /// what that does, and each message that goes along saves each of them a write.
+    fn gathers(&mut self) -> bool {
+        match self.looks {
+            Some(looks) if looks < self.dirty.len() / SOCKETS_PER_LOOK => self.looks = Some(looks + 1),
+            _ => self.looks = None,
+        }
+        self.looks.is_some()
+    }
+
     /// Writes to as many sockets as go into a round.
     fn write(&mut self) {
         let count = self.dirty.len().min(CHUNK);
@@ -302,6 +338,9 @@ impl<L: ChannelLayer> Shard<L> {
             }
         }
         self.dirty.drain(..count);
+        if self.dirty.is_empty() {
+            self.looks = Some(0);
+        }
     }
 
     fn input(&mut self, slot: u32, input: Input) {
@@ -346,11 +385,19 @@ impl<L: ChannelLayer> Shard<L> {
     }
 }
 
-/// With its runtime, mostly: nobody waits for what it would have done.
+/// With its runtime, or by a panic of its own: others must find the inbox as if it had never run.
 impl<L> Drop for Shard<L> {
     fn drop(&mut self) {
-        if !self.slots.is_empty() {
-            self.inbox.abandon();
+        if self.stopped {
+            return;
+        }
+        self.commands.append(&mut self.inbox.abandon());
+        for command in &self.commands {
+            match command {
+                Command::Group(delivery) => delivery.roster().part(self.number).release(delivery.size()),
+                Command::Lost(roster, _) => roster.part(self.number).end_losing(),
+                _ => {}
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::header::{Header, MAX_HEADER, Opcode};
 use super::partial::{Frame, Partial};
-use super::{Event, FrameKind, Violation, mask, text};
+use super::{Event, FrameKind, Violation, deflate, mask, text};
 
 /// One connection's incoming side. Between messages it holds no memory beside itself.
 ///
@@ -15,6 +15,8 @@ pub struct Decoder {
     /// The header of which bytes are missing: the first `filled` are there.
     header: [u8; MAX_HEADER],
     filled: u8,
+    /// permessage-deflate was negotiated.
+    inflate: bool,
     /// A close frame came, or a rule was broken: the rest is thrown away.
     over: bool,
     partial: Option<Box<Partial>>,
@@ -24,7 +26,14 @@ impl Decoder {
     /// A decoder for a connection after its handshake that takes messages of up to `message_limit` bytes. A frame that
     /// declares more than the limit leaves is refused by its header, before any of it is stored.
     pub const fn new(message_limit: usize) -> Self {
-        Self { limit: message_limit, header: [0; MAX_HEADER], filled: 0, over: false, partial: None }
+        Self { limit: message_limit, header: [0; MAX_HEADER], filled: 0, inflate: false, over: false, partial: None }
+    }
+
+    /// Takes compressed messages too, or no longer: whether permessage-deflate was [negotiated](super::negotiate) in the
+    /// handshake. A message is inflated when all of it is there, up to the limit. Default: off.
+    pub const fn with_inflate(mut self, on: bool) -> Self {
+        self.inflate = on;
+        self
     }
 
     /// Takes bytes from the front of `input`; returns how many, and what they completed. Without an event it has taken
@@ -63,7 +72,7 @@ impl Decoder {
                 self.partial.get_or_insert_default().begin(frame);
             }
             let partial = self.partial.as_mut().expect("a frame was begun");
-            let Some(frame) = partial.take(input, self.limit)? else { return Ok(None) };
+            let Some(frame) = partial.take(input)? else { return Ok(None) };
             if let Some(event) = self.complete(&frame)? {
                 return Ok(Some(event));
             }
@@ -91,7 +100,7 @@ impl Decoder {
     /// Decides whether a frame may come now, and whether it is small enough.
     fn admit(&self, header: &Header) -> Result<Frame, Violation> {
         let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
-        if header.rsv1 {
+        if header.rsv1 && !(self.inflate && matches!(header.opcode, Opcode::Text | Opcode::Binary)) {
             return Err(Violation::protocol("a reserved bit is set"));
         }
         match header.opcode {
@@ -103,12 +112,14 @@ impl Decoder {
             }
             _ => {}
         }
-        let room = self.limit - message.map_or(0, |message| message.len());
+        let compressed = message.map_or(header.rsv1, |message| message.compressed);
+        let bound = if compressed { deflate::most_compressed(self.limit) } else { self.limit };
+        let room = bound - message.map_or(0, |message| message.len());
         let left = usize::try_from(header.length).unwrap_or(usize::MAX);
         if !header.opcode.is_control() && left > room {
             return Err(Violation::TOO_LARGE);
         }
-        Ok(Frame { opcode: header.opcode, fin: header.fin, compressed: header.rsv1, mask: header.mask, left })
+        Ok(Frame { opcode: header.opcode, fin: header.fin, compressed, mask: header.mask, left, bound })
     }
 
     /// What a frame completes that came in pieces. Nothing stays allocated unless a message is incomplete.
@@ -126,7 +137,7 @@ impl Decoder {
         }
         let message = partial.message.take();
         self.partial = None;
-        message.map(|message| Ok(Event::Message(message.kind, message.finish()?))).transpose()
+        message.map(|message| Ok(Event::Message(message.kind, message.finish(self.limit)?))).transpose()
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::FrameKind;
-use super::header::MAX_CONTROL;
+use super::header::{MAX_CONTROL, RSV1};
 
 /// FIN, with the opcodes of RFC 6455, section 5.2.
 const TEXT: u8 = 0x81;
@@ -53,6 +53,13 @@ pub fn close(code: u16, reason: &str) -> Bytes {
 /// A close frame without a status code: the answer to one without.
 pub fn close_without_code() -> Bytes {
     Bytes::from_static(&[CLOSE, 0])
+}
+
+/// A compressed message as one frame.
+pub(super) fn deflated(kind: FrameKind, payload: &[u8]) -> Bytes {
+    let mut frame = header(first_byte(kind) | RSV1, payload.len());
+    frame.extend_from_slice(payload);
+    frame.into()
 }
 
 const fn first_byte(kind: FrameKind) -> u8 {

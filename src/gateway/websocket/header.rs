@@ -11,7 +11,10 @@ pub(super) const MAX_HEADER: usize = 14;
 pub(super) const MAX_CONTROL: usize = 125;
 
 const FIN: u8 = 0x80;
-const RSV1: u8 = 0x40;
+
+/// Set on the first frame of a compressed message (RFC 7692, section 6).
+pub(super) const RSV1: u8 = 0x40;
+
 const RSV2_AND_RSV3: u8 = 0x30;
 const MASKED: u8 = 0x80;
 

@@ -19,11 +19,16 @@
 //! # Ok::<(), channel_layers::gateway::websocket::Violation>(())
 //! ```
 //!
+//! With permessage-deflate (RFC 7692), which [`negotiate`] settles in the handshake, a decoder
+//! [inflates](Decoder::with_inflate), and a [`Deflater`] makes compressed frames.
+//!
 //! What must stay true: what comes out depends on the bytes alone and not on where reads cut them; nothing is allocated
 //! for a length that is only declared; a connection between two messages owns no memory beside its [`Decoder`].
 
 mod decode;
+mod deflate;
 mod encode;
+mod extension;
 mod header;
 mod mask;
 mod partial;
@@ -37,7 +42,9 @@ use bytes::Bytes;
 use super::session::FrameKind;
 
 pub use decode::Decoder;
+pub use deflate::Deflater;
 pub use encode::{begin, close, close_without_code, frame, ping, pong};
+pub use extension::negotiate;
 
 /// What a client's bytes completed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! What a connection holds while a frame or a message is incomplete.
 //!
-//! Memory follows the bytes that came: a buffer grows by doubling, up to what the frame declares and the limit allows,
-//! and a fragment without bytes adds nothing.
+//! Memory follows the bytes that came: a buffer that has to grow gets room for twice what is there, up to what the frame
+//! declares or the limit allows, and a fragment without bytes adds nothing.
 
 use bytes::Bytes;
 
 use super::header::Opcode;
-use super::{FrameKind, Violation, mask, text};
+use super::{FrameKind, Violation, deflate, mask, text};
 
 /// A frame whose header was accepted, and what is missing of its payload.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Frame {
     /// For the next byte.
     pub(super) mask: [u8; 4],
     pub(super) left: usize,
+    /// The most bytes of its message, as they come.
+    pub(super) bound: usize,
 }
 
 /// The incomplete frame and the incomplete message: either, or both when the frame is one of the message's fragments or
@@ -44,14 +46,14 @@ impl Partial {
     }
 
     /// Takes what there is of the frame's payload from the front of `input`. Returns the frame when it is complete.
-    pub(super) fn take(&mut self, input: &mut &[u8], bound: usize) -> Result<Option<Frame>, Violation> {
+    pub(super) fn take(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Violation> {
         let Some(frame) = &mut self.frame else { return Ok(None) };
         let (masked, rest) = input.split_at(frame.left.min(input.len()));
         *input = rest;
         if frame.opcode.is_control() {
             mask::append(frame.mask, masked, &mut self.control);
         } else if let Some(message) = &mut self.message {
-            message.append(frame, masked, bound)?;
+            message.append(frame, masked)?;
         }
         frame.mask = mask::advanced(frame.mask, masked.len());
         frame.left -= masked.len();
@@ -65,7 +67,7 @@ pub(super) struct Message {
     pub(super) kind: FrameKind,
     pub(super) compressed: bool,
     data: Vec<u8>,
-    /// How many bytes of text are known to be whole characters.
+    /// How many bytes of text are known to be whole characters; of a compressed one, none.
     checked: usize,
 }
 
@@ -74,13 +76,13 @@ impl Message {
         self.data.len()
     }
 
-    /// Appends a piece of a frame; no message has more than `bound` bytes.
-    fn append(&mut self, frame: &Frame, masked: &[u8], bound: usize) -> Result<(), Violation> {
+    /// Appends a piece of a frame.
+    fn append(&mut self, frame: &Frame, masked: &[u8]) -> Result<(), Violation> {
         let length = self.data.len();
         let needed = length + masked.len();
         if needed > self.data.capacity() {
-            let most = if frame.fin { length + frame.left } else { bound };
-            let wanted = (2 * self.data.capacity()).min(most).max(needed);
+            let most = if frame.fin { length + frame.left } else { frame.bound };
+            let wanted = (2 * needed).min(most);
             self.data.reserve_exact(wanted - length);
         }
         mask::append(frame.mask, masked, &mut self.data);
@@ -91,10 +93,15 @@ impl Message {
     }
 
     /// The message, in memory of exactly its size: it may be kept for long, and counts as what it is long.
-    pub(super) fn finish(self) -> Result<Bytes, Violation> {
+    pub(super) fn finish(self, limit: usize) -> Result<Bytes, Violation> {
+        let data = if self.compressed {
+            deflate::inflate(&self.data, limit)?
+        } else {
+            Bytes::from(self.data.into_boxed_slice())
+        };
         if self.kind == FrameKind::Text {
-            text::check_whole(&self.data, self.checked)?;
+            text::check_whole(&data, self.checked)?;
         }
-        Ok(Bytes::from(self.data.into_boxed_slice()))
+        Ok(data)
     }
 }

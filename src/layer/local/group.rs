@@ -4,13 +4,13 @@
 //! What must stay true: a group without members is over, and a group that is over stays so. Whoever ends it takes it
 //! out of the table; whoever meets it in between makes a new one.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::time::Instant;
 
 use super::channel::{Channel, Permit};
-use super::table::{Entry, shrink};
+use super::index::{Hashed, Index};
+use super::table::Entry;
 use crate::GroupName;
 
 #[derive(Debug)]
@@ -21,9 +21,8 @@ pub(super) struct Group {
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    row: Vec<Member>,
-    /// Where each channel stands in the row, by the channel's address: its member keeps the channel alive.
-    places: HashMap<usize, usize>,
+    /// Found by the channel's address: its member keeps the channel alive.
+    index: Index<Member>,
     /// Where the next look for ended memberships begins.
     cursor: usize,
     over: bool,
@@ -80,7 +79,7 @@ impl Member {
 
 impl Members {
     pub(super) fn row(&self) -> &[Member] {
-        &self.row
+        self.index.row()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -89,50 +88,57 @@ impl Members {
 
     /// Sets the end of a membership anew. Returns whether the channel is a member.
     pub(super) fn renew(&mut self, channel: &Arc<Channel>, ends: Option<Instant>) -> bool {
-        let place = self.places.get(&address(channel));
+        let place = self.place(channel);
         if let Some(place) = place {
-            self.row[*place].ends = ends;
+            self.index.at_mut(place).ends = ends;
         }
         place.is_some()
     }
 
     /// Adds a channel that is no member.
     pub(super) fn add(&mut self, channel: Arc<Channel>, ends: Option<Instant>, permit: Option<Permit>) {
-        self.places.insert(address(&channel), self.row.len());
-        self.row.push(Member { channel, ends, _permit: permit });
+        self.index.push(Member { channel, ends, _permit: permit });
     }
 
     /// Whether the channel is a member whose membership has ended.
     pub(super) fn has_ended(&self, channel: &Arc<Channel>, now: Instant) -> bool {
-        self.places.get(&address(channel)).is_some_and(|place| self.row[*place].has_ended(now))
+        self.place(channel).is_some_and(|place| self.row()[place].has_ended(now))
     }
 
     /// Removes a channel; the group ends with its last one.
     pub(super) fn remove(&mut self, channel: &Arc<Channel>) -> Option<Member> {
-        let place = self.places.remove(&address(channel))?;
-        let member = self.row.swap_remove(place);
-        if let Some(moved) = self.row.get(place) {
-            self.places.insert(address(&moved.channel), place);
-        }
-        shrink(&mut self.row, &mut self.places);
-        self.over = self.row.is_empty();
+        let member = self.index.remove(self.place(channel)?);
+        self.over = self.row().is_empty();
         Some(member)
     }
 
     /// Looks at the next few members, and returns those whose membership has ended.
     pub(super) fn look(&mut self, count: usize, now: Instant) -> Vec<Arc<Channel>> {
         let mut ended = Vec::new();
-        for _ in 0..count.min(self.row.len()) {
-            self.cursor = if self.cursor + 1 < self.row.len() { self.cursor + 1 } else { 0 };
-            let member = &self.row[self.cursor];
+        for _ in 0..count.min(self.row().len()) {
+            self.cursor = if self.cursor + 1 < self.row().len() { self.cursor + 1 } else { 0 };
+            let member = &self.row()[self.cursor];
             if member.has_ended(now) {
                 ended.push(Arc::clone(&member.channel));
             }
         }
         ended
     }
+
+    fn place(&self, channel: &Arc<Channel>) -> Option<usize> {
+        self.index.place(hash(channel), |member| Arc::ptr_eq(&member.channel, channel))
+    }
 }
 
-fn address(channel: &Arc<Channel>) -> usize {
-    Arc::as_ptr(channel).addr()
+impl Hashed for Member {
+    fn hash(&self) -> u64 {
+        hash(&self.channel)
+    }
+}
+
+/// A hash of the channel's address, which no peer can choose: a product whose upper half, which all bits of the address
+/// have gone into, is mixed into the lower one.
+fn hash(channel: &Arc<Channel>) -> u64 {
+    let product = (Arc::as_ptr(channel).addr() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
 }

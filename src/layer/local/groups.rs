@@ -14,6 +14,7 @@ use super::group::{Group, Members};
 use super::registry::{Lease, Registry};
 use super::table::Entry;
 use crate::layer::mailbox::Slot;
+use crate::row::Row;
 use crate::{ChannelName, GroupName, Message, Result};
 
 /// How many memberships of some other group each `group_add` looks at. Two, so that looking outruns growing.
@@ -111,9 +112,9 @@ impl Registry {
     }
 
     /// Queues a message for every member. Returns whom to wake, and whose membership has ended.
-    fn deliver_to_all(&self, members: &Members, message: &Message, now: Instant) -> (Vec<Waker>, Vec<Arc<Channel>>) {
+    fn deliver_to_all(&self, members: &Members, message: &Message, now: Instant) -> (Row<Waker>, Vec<Arc<Channel>>) {
         let expires = now.checked_add(self.settings().expiry);
-        let (mut wakers, mut ended) = (Vec::new(), Vec::new());
+        let (mut wakers, mut ended) = (Row::new(), Vec::new());
         for member in members.row() {
             if member.has_ended(now) {
                 ended.push(Arc::clone(&member.channel));

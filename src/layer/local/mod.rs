@@ -6,6 +6,8 @@
 mod channel;
 mod group;
 mod groups;
+mod index;
+mod memberships;
 mod names;
 mod registry;
 mod settings;

@@ -2,22 +2,19 @@
 //!
 //! What must stay true: the lock of a shard is held for one look-up and a few instructions, never across an await and
 //! never while another shard's is taken; whatever is done to an entry through [`Table::with`] has ended before the
-//! entry can be removed. Besides the map, a shard has its entries in a row, and a cursor moves over them: every visit
+//! entry can be removed. A name is hashed once, for its shard and within it. A cursor moves over a shard's row: every visit
 //! to the shard looks at one more entry. So each entry is looked at once in as many visits as there are entries, and no
 //! verb pays for more than one.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::index::{Hashed, Index};
 use crate::{Error, ErrorKind, Result};
 
 /// How many shards a table has. More make two threads meet less often; an empty one costs 160 bytes.
 const SHARDS: usize = 64;
-
-/// Room for so many entries is not worth giving back.
-const SMALL: usize = 64;
 
 /// Something that is kept by name.
 pub(super) trait Entry {
@@ -40,16 +37,27 @@ pub(super) struct Table<V: Entry> {
 
 #[derive(Debug)]
 struct Shard<V: Entry> {
-    /// Where each name's entry stands in the row.
-    places: HashMap<V::Name, usize>,
-    row: Vec<Arc<V>>,
+    index: Index<Kept<V>>,
     cursor: usize,
     closed: bool,
 }
 
+/// An entry, and the hash of its name.
+#[derive(Debug)]
+struct Kept<V> {
+    hash: u64,
+    entry: Arc<V>,
+}
+
+impl<V> Hashed for Kept<V> {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
 impl<V: Entry> Table<V> {
     pub(super) fn new() -> Self {
-        let shard = || Mutex::new(Shard { places: HashMap::new(), row: Vec::new(), cursor: 0, closed: false });
+        let shard = || Mutex::new(Shard { index: Index::default(), cursor: 0, closed: false });
         Self { shards: (0..SHARDS).map(|_| shard()).collect(), hasher: RandomState::new() }
     }
 
@@ -60,16 +68,16 @@ impl<V: Entry> Table<V> {
         make: impl FnOnce() -> Result<V>,
         act: impl FnOnce(&Arc<V>) -> R,
     ) -> Result<R> {
-        let mut shard = self.shard(name);
+        let (mut shard, hash) = self.shard(name);
         if V::SWEPT {
             shard.visit();
         }
-        let place = match shard.places.get(name) {
-            Some(place) => *place,
+        let place = match shard.place(name, hash) {
+            Some(place) => place,
             None if shard.closed => return Err(closed()),
-            None => shard.insert(make()?),
+            None => shard.index.push(Kept { hash, entry: Arc::new(make()?) }),
         };
-        Ok(act(&shard.row[place]))
+        Ok(act(shard.at(place)))
     }
 
     /// Does something with the entry of a name, if it is there.
@@ -78,30 +86,33 @@ impl<V: Entry> Table<V> {
         V::Name: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let shard = self.shard(name);
-        let place = *shard.places.get(name)?;
-        Some(act(&shard.row[place]))
+        let (shard, hash) = self.shard(name);
+        let place = shard.place(name, hash)?;
+        Some(act(shard.at(place)))
     }
 
     /// Some entry of the shard that a name is in: the next one each time.
     pub(super) fn next(&self, near: &V::Name) -> Option<Arc<V>> {
-        let mut shard = self.shard(near);
-        shard.cursor = if shard.cursor + 1 < shard.row.len() { shard.cursor + 1 } else { 0 };
-        shard.row.get(shard.cursor).cloned()
+        let (mut shard, _) = self.shard(near);
+        let row = shard.index.row();
+        let next = if shard.cursor + 1 < row.len() { shard.cursor + 1 } else { 0 };
+        let entry = row.get(next).map(|kept| Arc::clone(&kept.entry));
+        shard.cursor = next;
+        entry
     }
 
     /// Takes an entry out, whoever refers to it.
     pub(super) fn remove(&self, entry: &Arc<V>) {
-        let mut shard = self.shard(entry.name());
-        if let Some(place) = shard.place_of(entry) {
-            shard.remove(place);
+        let (mut shard, hash) = self.shard(entry.name());
+        if let Some(place) = shard.place_of(entry, hash) {
+            shard.index.remove(place);
         }
     }
 
     /// Gives a reference back, and takes the entry out if nobody uses it any more.
     pub(super) fn give_back(&self, entry: Arc<V>) {
-        let mut shard = self.shard(entry.name());
-        let place = shard.place_of(&entry);
+        let (mut shard, hash) = self.shard(entry.name());
+        let place = shard.place_of(&entry, hash);
         // Under the lock, so that of several that give back at once the last one sees that it is.
         drop(entry);
         if let Some(place) = place {
@@ -111,84 +122,75 @@ impl<V: Entry> Table<V> {
 
     /// Every entry, shard by shard.
     pub(super) fn all(&self) -> Vec<Arc<V>> {
-        self.locked().flat_map(|shard| shard.row.clone()).collect()
+        let entries = |shard: MutexGuard<'_, Shard<V>>| {
+            shard.index.row().iter().map(|kept| Arc::clone(&kept.entry)).collect::<Vec<_>>()
+        };
+        self.locked().flat_map(entries).collect()
     }
 
     /// Takes every entry out, and lets none be made any more.
     pub(super) fn close(&self) -> Vec<Arc<V>> {
         let taken = self.locked().flat_map(|mut shard| {
             shard.closed = true;
-            shard.places = HashMap::new();
-            std::mem::take(&mut shard.row)
+            std::mem::take(&mut shard.index).into_row()
         });
-        taken.collect()
+        taken.map(|kept| kept.entry).collect()
     }
 
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
-        self.locked().map(|shard| shard.row.len()).sum()
+        self.locked().map(|shard| shard.index.row().len()).sum()
     }
 
     fn locked(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<V>>> {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn shard(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, Shard<V>> {
-        let hash = usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).expect("a remainder below 64");
+    /// The shard that a name is in, and the name's hash. Its index goes by the bits that the choice of the shard leaves.
+    fn shard(&self, name: &(impl Hash + ?Sized)) -> (MutexGuard<'_, Shard<V>>, u64) {
+        let hash = self.hasher.hash_one(name);
+        let shard = usize::try_from(hash % SHARDS as u64).expect("a remainder below 64");
         // Nothing under the lock can panic half-way, so a poisoned shard is whole.
-        self.shards[hash].lock().unwrap_or_else(PoisonError::into_inner)
+        (self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner), hash.rotate_right(SHARDS.ilog2()))
     }
 }
 
 impl<V: Entry> Shard<V> {
-    fn insert(&mut self, entry: V) -> usize {
-        self.places.insert(entry.name().clone(), self.row.len());
-        self.row.push(Arc::new(entry));
-        self.row.len() - 1
+    fn at(&self, place: usize) -> &Arc<V> {
+        &self.index.row()[place].entry
+    }
+
+    fn place<Q>(&self, name: &Q, hash: u64) -> Option<usize>
+    where
+        V::Name: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        self.index.place(hash, |kept| kept.hash == hash && kept.entry.name().borrow() == name)
     }
 
     /// Looks at the entry under the cursor.
     fn visit(&mut self) {
-        if self.cursor >= self.row.len() {
+        let length = self.index.row().len();
+        if self.cursor >= length {
             self.cursor = 0;
         }
-        if self.cursor < self.row.len() && !self.remove_unused(self.cursor) {
+        if self.cursor < length && !self.remove_unused(self.cursor) {
             self.cursor += 1;
         }
     }
 
-    fn place_of(&self, entry: &Arc<V>) -> Option<usize> {
-        let place = *self.places.get(entry.name())?;
-        Arc::ptr_eq(&self.row[place], entry).then_some(place)
+    fn place_of(&self, entry: &Arc<V>, hash: u64) -> Option<usize> {
+        self.index.place(hash, |kept| Arc::ptr_eq(&kept.entry, entry))
     }
 
     /// Takes an entry out if nobody refers to it and it is empty. A new reference can only be made under the lock.
     fn remove_unused(&mut self, place: usize) -> bool {
-        let entry = &self.row[place];
+        let entry = self.at(place);
         let unused = Arc::strong_count(entry) == 1 && entry.is_unused();
         if unused {
-            self.remove(place);
+            self.index.remove(place);
         }
         unused
-    }
-
-    fn remove(&mut self, place: usize) {
-        let entry = self.row.swap_remove(place);
-        self.places.remove(entry.name());
-        if let Some(moved) = self.row.get(place) {
-            *self.places.get_mut(moved.name()).expect("what is in the row has a place") = place;
-        }
-        shrink(&mut self.row, &mut self.places);
-    }
-}
-
-/// Gives half of the room back once a quarter of it is used, so that memory follows use down again. What was removed
-/// since the last time pays for the move.
-pub(super) fn shrink<T, K: Eq + Hash>(row: &mut Vec<T>, places: &mut HashMap<K, usize>) {
-    if row.capacity() > SMALL && row.len() < row.capacity() / 4 {
-        let room = row.capacity() / 2;
-        row.shrink_to(room);
-        places.shrink_to(room);
     }
 }
 

@@ -1,0 +1,255 @@
+//! The scenarios. One more is one more line in [`SCENARIOS`], and a function that does the operation so many times.
+
+use std::hint::black_box;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use channel_layers::gateway::session::FrameKind;
+use channel_layers::gateway::websocket::{self, Decoder};
+use channel_layers::layer::{ChannelLayer, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer, MessageSink, NoRoom};
+use channel_layers::protocol::{ClientFrame, Encoding, ServerFrame, Target};
+use channel_layers::{GroupName, Message, Result, message};
+use futures_util::FutureExt;
+
+use crate::queue::{Queue, Waiter};
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// How many operations are counted.
+    pub(crate) operations: usize,
+    pub(crate) run: fn(usize),
+    /// By how much its count may grow, in percent.
+    pub(crate) tolerance: f64,
+}
+
+/// More than what a patch release of rustc or of a dependency moves.
+const STEADY: f64 = 5.0;
+
+/// For what looks random names up under random keys: measured to move by 14 % from run to run.
+const SEEDED: f64 = 20.0;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "queue: push and pop", operations: 10_000, run: push_and_pop, tolerance: STEADY },
+    Scenario {
+        name: "queue: push and pop, receiver waits",
+        operations: 10_000,
+        run: push_to_waiting,
+        tolerance: STEADY,
+    },
+    Scenario { name: "queue: push 16 and drain", operations: 1_000, run: push_and_drain, tolerance: STEADY },
+    Scenario { name: "layer: group_send to 1,000 and receive", operations: 50, run: group_send, tolerance: STEADY },
+    Scenario {
+        name: "layer: group_send to 1,000 that wait and receive",
+        operations: 50,
+        run: group_send_to_waiting,
+        tolerance: STEADY,
+    },
+    Scenario { name: "layer: group_send to 1,000 sinks", operations: 50, run: group_send_to_sinks, tolerance: STEADY },
+    Scenario {
+        name: "layer: join and leave a group of 1,000",
+        operations: 10_000,
+        run: join_and_leave,
+        tolerance: SEEDED,
+    },
+    Scenario { name: "layer: open and drop a mailbox", operations: 10_000, run: open_and_drop, tolerance: SEEDED },
+    Scenario {
+        name: "frame: read group_send, JSON",
+        operations: 5_000,
+        run: |n| read(Encoding::Json, n),
+        tolerance: STEADY,
+    },
+    Scenario {
+        name: "frame: read group_send, MessagePack",
+        operations: 5_000,
+        run: |n| read(Encoding::Msgpack, n),
+        tolerance: STEADY,
+    },
+    Scenario {
+        name: "frame: write message, JSON",
+        operations: 5_000,
+        run: |n| write(Encoding::Json, n),
+        tolerance: STEADY,
+    },
+    Scenario {
+        name: "frame: write message, MessagePack",
+        operations: 5_000,
+        run: |n| write(Encoding::Msgpack, n),
+        tolerance: STEADY,
+    },
+    Scenario {
+        name: "websocket: decode 128 bytes of text",
+        operations: 5_000,
+        run: |n| decode(128, n),
+        tolerance: STEADY,
+    },
+    Scenario {
+        name: "websocket: decode 16 KiB of text",
+        operations: 500,
+        run: |n| decode(16 << 10, n),
+        tolerance: STEADY,
+    },
+    Scenario { name: "websocket: frame 128 bytes", operations: 5_000, run: frame, tolerance: STEADY },
+];
+
+fn push(queue: &Queue<u64>, item: usize) {
+    assert!(queue.push(item as u64, 8).is_ok(), "there is room");
+}
+
+fn push_and_pop(operations: usize) {
+    let queue = Queue::new(100, usize::MAX);
+    for item in 0..operations {
+        push(&queue, item);
+        black_box(queue.try_pop());
+    }
+}
+
+fn push_to_waiting(operations: usize) {
+    let queue = Queue::new(100, usize::MAX);
+    let (mut waiter, mut cx) = (Waiter::new(&queue), Context::from_waker(Waker::noop()));
+    for item in 0..operations {
+        assert!(waiter.poll_pop(&mut cx).is_pending());
+        push(&queue, item);
+        assert!(black_box(waiter.poll_pop(&mut cx)).is_ready());
+    }
+}
+
+fn push_and_drain(operations: usize) {
+    let queue = Queue::new(100, usize::MAX);
+    let (mut waiter, mut cx) = (Waiter::new(&queue), Context::from_waker(Waker::noop()));
+    let mut out = Vec::new();
+    for _ in 0..operations {
+        (0..16).for_each(|item| push(&queue, item));
+        let drained = waiter.poll_drain(&mut cx, 64, usize::MAX, |item| {
+            out.push(item);
+            true
+        });
+        assert_eq!(drained, Poll::Ready(16));
+        black_box(&mut out).clear();
+    }
+}
+
+/// The outcome of a verb, which is there at once.
+fn now<T>(verb: impl Future<Output = Result<T>>) -> T {
+    verb.now_or_never().expect("the memory layer waits for messages only").expect("the verb succeeds")
+}
+
+/// 128 bytes as JSON.
+fn chat() -> Message {
+    message! { "type": "chat.message", "room": "lobby", "text": "The quick brown fox jumps over the lazy dog. 0123456789 0123456789" }
+}
+
+fn lobby() -> GroupName {
+    GroupName::new("chat.lobby").expect("valid")
+}
+
+/// A layer with a group of a thousand.
+fn thousand(options: &MailboxOptions) -> (MemoryLayer, Vec<Mailbox>) {
+    let layer = MemoryLayer::new(MemoryConfig::default());
+    let open = |_| {
+        let mailbox = now(layer.mailbox("bench", options.clone()));
+        now(layer.group_add(&lobby(), mailbox.channel()));
+        mailbox
+    };
+    let mailboxes = (0..1_000).map(open).collect();
+    (layer, mailboxes)
+}
+
+fn group_send(operations: usize) {
+    let (layer, mailboxes) = thousand(&MailboxOptions::default());
+    let (lobby, message) = (lobby(), chat());
+    for _ in 0..operations {
+        now(layer.group_send(&lobby, message.clone()));
+        for mailbox in &mailboxes {
+            black_box(mailbox.try_recv().expect("the layer is open").expect("a message"));
+        }
+    }
+}
+
+fn group_send_to_waiting(operations: usize) {
+    let (layer, mut mailboxes) = thousand(&MailboxOptions::default());
+    let (lobby, message, mut cx) = (lobby(), chat(), Context::from_waker(Waker::noop()));
+    for _ in 0..operations {
+        for mailbox in &mut mailboxes {
+            assert!(mailbox.poll_recv(&mut cx).is_pending());
+        }
+        now(layer.group_send(&lobby, message.clone()));
+        for mailbox in &mut mailboxes {
+            assert!(black_box(mailbox.poll_recv(&mut cx)).is_ready());
+        }
+    }
+}
+
+/// Keeps the last message.
+#[derive(Default)]
+struct Last(Mutex<Option<Message>>);
+
+impl MessageSink for Last {
+    fn deliver(&self, message: &Message) -> Result<Option<Waker>, NoRoom> {
+        *self.0.lock().expect("nobody panics") = Some(message.clone());
+        Ok(None)
+    }
+}
+
+fn group_send_to_sinks(operations: usize) {
+    let (layer, _mailboxes) = thousand(&MailboxOptions::default().with_sink(Arc::new(Last::default())));
+    let (lobby, message) = (lobby(), chat());
+    for _ in 0..operations {
+        now(layer.group_send(&lobby, message.clone()));
+    }
+}
+
+fn join_and_leave(operations: usize) {
+    let (layer, _mailboxes) = thousand(&MailboxOptions::default());
+    let (lobby, guest) = (lobby(), now(layer.mailbox("guest", MailboxOptions::default())));
+    for _ in 0..operations {
+        now(layer.group_add(&lobby, guest.channel()));
+        now(layer.group_discard(&lobby, guest.channel()));
+    }
+}
+
+fn open_and_drop(operations: usize) {
+    let layer = MemoryLayer::new(MemoryConfig::default());
+    for _ in 0..operations {
+        drop(now(layer.mailbox("bench", MailboxOptions::default())));
+    }
+}
+
+fn read(encoding: Encoding, operations: usize) {
+    let bytes = ClientFrame::GroupSend { id: Some(1), group: "chat.lobby".into(), message: chat() }.encode(encoding);
+    for _ in 0..operations {
+        assert!(black_box(ClientFrame::decode(encoding, black_box(&bytes))).is_ok());
+    }
+}
+
+fn write(encoding: Encoding, operations: usize) {
+    let frame = ServerFrame::Message { target: Target::Group(lobby()), message: chat(), offset: None };
+    for _ in 0..operations {
+        black_box(black_box(&frame).encode(encoding));
+    }
+}
+
+/// A frame of text as a client sends it.
+fn masked(length: usize) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+    let mut bytes = websocket::begin(FrameKind::Text, length);
+    bytes[1] |= 0x80;
+    bytes.extend(MASK);
+    bytes.extend((0..length).map(|at| b'a' ^ MASK[at % 4]));
+    bytes
+}
+
+fn decode(length: usize, operations: usize) {
+    let (bytes, mut decoder) = (masked(length), Decoder::new(1 << 20));
+    for _ in 0..operations {
+        let (taken, event) = decoder.decode(black_box(&bytes)).expect("a frame that keeps the rules");
+        assert!(taken == bytes.len() && black_box(event).is_some());
+    }
+}
+
+fn frame(operations: usize) {
+    let payload = Bytes::from(vec![b'a'; 128]);
+    for _ in 0..operations {
+        black_box(websocket::frame(FrameKind::Text, black_box(&payload)));
+    }
+}

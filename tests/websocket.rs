@@ -1,0 +1,16 @@
+//! The WebSocket framing without a network: bytes in, events out.
+#![cfg(not(target_family = "wasm"))]
+
+mod websocket {
+    mod deflate;
+    mod encoding;
+    mod extension;
+    mod fragments;
+    mod frames;
+    mod limits;
+    mod memory;
+    mod properties;
+    mod tungstenite;
+    mod utf8;
+    mod wire;
+}
