@@ -123,7 +123,7 @@ impl<T> Queue<T> {
     /// How many receivers wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.iter().count()
+        (&self.lock().waiting).into_iter().count()
     }
 
     /// The most items that it holds.
