@@ -30,4 +30,4 @@ bench-quick:  ## measure the fan-out beside its peers for a few minutes, and pri
 	@scripts/bench --quick
 
 clean:        ## remove everything that was built or installed into the project
-	rm -rf target fuzz/target pkg/dist js/node_modules
+	rm -rf target fuzz/target pkg/dist js/node_modules js/test/bench/node_modules
