@@ -17,6 +17,8 @@ pub(crate) struct Visit {
 }
 
 pub(crate) struct Plan {
+    /// For the report, which says so unless it is all.
+    pub(crate) name: &'static str,
     pub(crate) visits: Vec<Visit>,
     /// For each measurement of deliveries.
     pub(crate) time: Duration,
@@ -47,12 +49,12 @@ impl Plan {
             latency: false,
             rounds: 1,
         };
-        Self { visits: vec![thousand, django, crowd, slow], time: Duration::from_secs(3) }
+        Self { name: "full", visits: vec![thousand, django, crowd, slow], time: Duration::from_secs(3) }
     }
 
     /// A look at the same, for the terminal.
     pub(crate) fn quick() -> Self {
-        let mut plan = Self::full();
+        let mut plan = Self { name: "quick", ..Self::full() };
         plan.visits.pop();
         for visit in &mut plan.visits {
             visit.rounds = 1;
@@ -66,7 +68,7 @@ impl Plan {
 
     /// The gateway alone.
     pub(crate) fn ours() -> Self {
-        let mut plan = Self::full();
+        let mut plan = Self { name: "ours", ..Self::full() };
         plan.visits.truncate(3);
         plan.visits.remove(1);
         for visit in &mut plan.visits {
@@ -80,13 +82,14 @@ impl Plan {
     pub(crate) fn taste() -> Self {
         let servers = vec![Server::Gateway, Server::GatewayMsgpack];
         let visit = Visit { servers, clients: 20, burst: true, windows: vec![1, 16], latency: true, rounds: 1 };
-        Self { visits: vec![visit], time: Duration::from_millis(100) }
+        Self { name: "taste", visits: vec![visit], time: Duration::from_millis(100) }
     }
 
     /// Leaves out the servers that are not named, if any is.
     pub(crate) fn keep(&mut self, names: &[String]) {
         let named = |server: &Server| names.iter().any(|name| name == server.name());
         if Server::ALL.iter().any(named) {
+            self.name = "part";
             self.visits.iter_mut().for_each(|visit| visit.servers.retain(named));
         }
     }

@@ -30,7 +30,7 @@ impl Plan {
             .filter(|server| self.visits.iter().any(|visit| visit.servers.contains(server)))
             .filter(|server| !record.meet(*server))
             .collect();
-        record.line(&json!({ "machine": machine }));
+        record.line(&json!({ "machine": machine, "plan": self.name }));
         let rounds = self.visits.iter().map(|visit| visit.rounds).max().unwrap_or(0);
         for round in 0..rounds {
             for visit in self.visits.iter().filter(|visit| round < visit.rounds) {

@@ -44,10 +44,12 @@ fn report(files: &[String], print: bool) -> Result<(), String> {
     for chart in &charts {
         write(project.join(charts::FOLDER).join(chart.file), &chart.svg)?;
     }
+    let short = "**This is of a short run of the fan-out, not of `make bench`: few rounds and not everything.**\n\n";
     let head = format!(
-        "# Benchmarks\n\nMeasured on {} by `make bench`, which writes this page: {}.\n\n",
+        "# Benchmarks\n\nMeasured on {} by `make bench`, which writes this page: {}.\n\n{}",
         results.machine("date"),
         results.machines(),
+        if results.is_full() { "" } else { short },
     );
     let embed = |file: &str| match charts.iter().find(|chart| chart.file == file) {
         Some(chart) => format!("![{}]({}/{file})\n\n", chart.title, charts::FOLDER),

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     machine: Map<String, Value>,
+    /// How much of the fan-out was measured.
+    plan: String,
     /// Who was measured, in which version.
     servers: BTreeMap<String, String>,
     /// Who was not, and why.
@@ -75,6 +77,7 @@ impl Results {
         let text = |name: &str| Some(line.get(name)?.as_str()?.to_owned());
         if let Some(machine) = line.get("machine") {
             self.machine.extend(machine.as_object()?.clone());
+            self.plan = text("plan")?;
         } else if let Some(version) = text("version") {
             self.servers.insert(text("server")?, version);
         } else if let Some(why) = text("left_out") {
@@ -100,6 +103,11 @@ impl Results {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         }
+    }
+
+    /// Whether the fan-out was measured with all servers and all rounds.
+    pub(crate) fn is_full(&self) -> bool {
+        self.plan == "full"
     }
 
     /// The machine and how it was used, in a sentence.
