@@ -50,7 +50,7 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let choice = choose(&parts.headers);
     let extension = shared.config.compression.then(|| negotiate(&parts.headers)).flatten();
-    let credentials = Box::new(Credentials { peer, headers: parts.headers, ..Credentials::default() });
+    let credentials = Box::new(Credentials { peer, headers: copied(&parts.headers), ..Credentials::default() });
     if !start(&shared, upgrade, choice, extension.is_some(), credentials) {
         shared.counters.refused.add(1);
         let body = "the gateway takes no more connections at this time";
@@ -58,6 +58,13 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     }
     shared.counters.accepted.add(1);
     switching(&accept, choice, extension)
+}
+
+/// The headers in memory of their own. Those of a request are slices of all that was read for it, 8 KB, which they would keep
+/// until the client has connected.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was a header's value");
+    headers.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
 }
 
 /// Checks the handshake and returns the key that accepts it.

@@ -1,15 +1,21 @@
 //! `channel-layers serve`: the gateway on a channel layer.
 
+use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
 use channel_layers::gateway::{Gateway, GatewayConfig};
 use channel_layers::layer::{ChannelLayer, Pattern};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::demo_page;
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
 use crate::signal::stop_signal;
+
+/// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
+/// thousand that come at once are overlooked, and ask again a second later.
+const BACKLOG: u32 = 4096;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,7 +79,7 @@ impl Serve {
             false => gateway.router(),
         };
         let stop = stop_signal()?;
-        let listener = TcpListener::bind(&self.listen).await.map_err(|e| {
+        let listener = bind(&self.listen).await.map_err(|e| {
             let remedy = "name another place with --listen, such as --listen 127.0.0.1:0";
             Failure::usage(format!("cannot listen on {}: {e}; {remedy}", self.listen))
         })?;
@@ -81,10 +87,31 @@ impl Serve {
         let address =
             listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
         println!("listening on http://{address}");
-        let served = gateway.serve_router(listener, router, stop).await;
+        // On a worker, where everything else runs: what is taken for a client and given back is then used again.
+        let serving = tokio::spawn(async move { gateway.serve_router(listener, router, stop).await });
+        let served = serving.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         // Takes what this process has in groups out of them, so that nobody sends to it any more.
         let closed = layer.close().await;
         served.map_err(|e| Failure::of(&e, &self.listen))?;
         closed.map_err(|e| Failure::of_layer(&e))
     }
+}
+
+/// Listens on the first address of a place where that works.
+async fn bind(place: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in lookup_host(place).await? {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
