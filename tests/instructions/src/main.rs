@@ -5,6 +5,7 @@
 //! setting up took. The counts are held to `counts.txt` beside `Cargo.toml`.
 
 mod counts;
+mod fanout;
 mod scenarios;
 mod sync;
 
@@ -12,6 +13,7 @@ mod sync;
 #[path = "../../../src/queue.rs"]
 mod queue;
 
+#[expect(dead_code, reason = "the queue needs a part of it")]
 #[path = "../../../src/row.rs"]
 mod row;
 
