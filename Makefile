@@ -1,6 +1,6 @@
 # Thin names over scripts/, each of which runs alone and says what it needs.
 
-.PHONY: help run build npm test check fuzz bench clean
+.PHONY: help run build npm test check fuzz bench bench-quick clean
 
 help:         ## list the targets
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 14
@@ -23,8 +23,11 @@ check:        ## formatting, lints on both targets, docs, structure rules
 fuzz:         ## fuzz what strangers' bytes reach, a minute each target
 	@scripts/fuzz
 
-bench:        ## run the benchmarks
+bench:        ## run the benchmarks and write BENCHMARKS.md
 	@scripts/bench
 
+bench-quick:  ## measure the fan-out beside its peers for a few minutes, and print
+	@scripts/bench --quick
+
 clean:        ## remove everything that was built or installed into the project
-	rm -rf target pkg/dist js/node_modules
+	rm -rf target fuzz/target pkg/dist js/node_modules js/test/bench/node_modules

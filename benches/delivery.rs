@@ -225,7 +225,9 @@ impl Receive for mpsc::Receiver<Message> {
 fn broadcast(runtime: &Runtime, window: u64, tasks: u64) -> Arc<Side> {
     let (sender, message) = (broadcast::Sender::new(100), chat());
     let receivers = (0..tasks).map(|_| sender.subscribe()).collect();
-    let send = move || drop(sender.send(message.clone()).expect("somebody listens"));
+    let send = move || {
+        sender.send(message.clone()).expect("somebody listens");
+    };
     Side::start(runtime, window, receivers, send)
 }
 

@@ -95,7 +95,7 @@ impl<T> Queue<T> {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let waiting = std::mem::replace(&mut state.waiting, Row::new());
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
@@ -123,7 +123,7 @@ impl<T> Queue<T> {
     /// How many receivers wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.iter().count()
+        (&self.lock().waiting).into_iter().count()
     }
 
     /// The most items that it holds.

@@ -20,14 +20,6 @@ impl<T> Row<T> {
         self.first.is_none() && self.rest.is_empty()
     }
 
-    pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
-        self.first.as_mut().or_else(|| self.rest.front_mut())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().chain(&self.rest)
-    }
-
     pub(crate) fn push_back(&mut self, item: T) {
         if self.is_empty() {
             self.first = Some(item);
@@ -83,6 +75,24 @@ impl<T> IntoIterator for Row<T> {
     }
 }
 
+impl<'a, T> IntoIterator for &'a Row<T> {
+    type Item = &'a T;
+    type IntoIter = std::iter::Chain<std::option::Iter<'a, T>, std::collections::vec_deque::Iter<'a, T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.iter().chain(&self.rest)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut Row<T> {
+    type Item = &'a mut T;
+    type IntoIter = std::iter::Chain<std::option::IterMut<'a, T>, std::collections::vec_deque::IterMut<'a, T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.iter_mut().chain(&mut self.rest)
+    }
+}
+
 impl<T> Extend<T> for Row<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         items.into_iter().for_each(|item| self.push_back(item));
@@ -99,7 +109,7 @@ mod tests {
         row.extend([1, 2, 3]);
         assert_eq!(row.pop_front(), Some(1));
         row.push_back(4);
-        assert_eq!((row.front_mut().copied(), row.iter().count()), (Some(2), 3));
+        assert_eq!(((&row).into_iter().next(), (&row).into_iter().count()), (Some(&2), 3));
         assert_eq!(row.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
     }
 

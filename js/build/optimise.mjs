@@ -40,6 +40,16 @@ const FORMATTING = /String as core(\[\w+\])?::fmt::Write>/;
 /** One import in the glue: a property on lines of its own. */
 const IMPORT = /^ {8}(\w+): function\([^]*?^ {8}\}.*\n/gm;
 
+/**
+ * Parts of the glue that nothing reaches: for a string without `realloc`, for a host without `encodeInto` (none that has
+ * what the package needs lacks it), for `using` a core, which the facade frees.
+ */
+const UNREACHED = [
+  /^ {4}if \(realloc === undefined\) \{[^]*?^ {4}\}\n/gm,
+  /^if \(!\('encodeInto' in [^]*?^\}\n/gm,
+  /^if \(Symbol\.dispose\) .*\n/gm,
+];
+
 /** Returns the smaller module and the glue that fits it. */
 export function optimise(work) {
   const [trapping, trapped, swept, small] = ['trapping', 'trapped', 'swept', 'small'].map((step) => join(work, `core.${step}.wasm`));
@@ -88,6 +98,7 @@ function rename(glue, { imports, exports }) {
     if (found === text) throw new Error(`the glue does not mention ${name}: has wasm-bindgen's output changed?`);
     return found;
   };
+  for (const part of UNREACHED) glue = replace(glue, part, '', String(part));
   // All imports come from one module, whose new name is always the first letter.
   for (const module of new Set(imports.map(([module]) => module))) {
     glue = replace(glue, `${JSON.stringify(module)}: import0`, '"a": import0', module);

@@ -20,6 +20,11 @@ export interface Core {
   group_send(group: string, json: string): number;
   send(channel: string, json: string): number;
   cancel(id: number): void;
+  /**
+   * How many frames that begin with a `message_head`, with nothing but `}` behind the message, may be delivered without asking again; `earlier` is how
+   * many others of their socket came to the module. The next of those, a change of the state and `close` end that.
+   */
+  pass(earlier: number): number;
   channel(): string | undefined;
   user(): string | undefined;
   close(): void;
@@ -27,6 +32,8 @@ export interface Core {
 }
 
 export interface Handler {
+  /** A socket is about to open, and the module does not listen to it yet. */
+  socket(socket: EventTarget | undefined): void;
   state(state: number, code: number, reason: string, retryInMs: number): void;
   reply(id: number, code: number, name: string, reason: string, temporary: boolean, retryAfterMs: number): void;
   message(handle: number, json: string): void;
@@ -40,5 +47,6 @@ export interface Binding {
   code_name(code: number): string;
   /** Whether a code says that trying again can succeed. */
   is_temporary(code: number): boolean;
-  version(): string;
+  /** How a frame begins that holds a message for a group, up to the message; or for a channel, where `name` is one. */
+  message_head(name: string, channel: boolean): string;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Binding } from './binding.js';
-import { decode, encode } from './codec.js';
+import { encode } from './codec.js';
 import { Connection } from './connection.js';
 import { type ChannelLayersError, LOCAL, local } from './errors.js';
 import { Listeners, type Unsubscribe } from './events.js';
@@ -44,7 +44,7 @@ export class Client<M extends Messages<M> = AnyMessages> {
     this.#on = { state: new Listeners(), error: new Listeners(), message: new Listeners() };
     this.#connection = new Connection(load, resolve(url), options, {
       state: (change) => this.#change(change),
-      message: (handle, json) => this.#deliver(handle, json),
+      message: (handle, message) => this.#deliver(handle, message),
       group: (handle, state, code, reason, recovered) =>
         this.#membership(handle, membership(state, code, reason, recovered)),
     });
@@ -162,8 +162,7 @@ export class Client<M extends Messages<M> = AnyMessages> {
     if (end.code !== LOCAL.closed.code) this.#error(end);
   }
 
-  #deliver(handle: number, json: string): void {
-    const message = decode(json);
+  #deliver(handle: number, message: object): void {
     if (handle === 0) this.#on.message.emit(message as MessageOf<M>);
     for (const member of this.#shared.get(handle)?.members ?? []) member.deliver(message);
   }
@@ -172,7 +171,7 @@ export class Client<M extends Messages<M> = AnyMessages> {
     const shared = this.#shared.get(handle);
     if (!shared) return;
     shared.change = change;
-    if (change.state === 'discarded') this.#shared.delete(handle);
+    if (change.state === 'discarded') this.#forget(handle);
     for (const member of [...shared.members]) member.change(change);
   }
 
@@ -180,6 +179,7 @@ export class Client<M extends Messages<M> = AnyMessages> {
     member.handle = handle;
     const shared = this.#shared.get(handle) ?? { members: new Set(), change: { state: 'joining', code: 0, reason: '' } };
     this.#shared.set(handle, shared);
+    this.#connection.expect(handle, member.name);
     shared.members.add(member);
     if (shared.change.state === 'joined') member.change(shared.change);
   }
@@ -187,7 +187,12 @@ export class Client<M extends Messages<M> = AnyMessages> {
   #drop(member: Member): void {
     const shared = this.#shared.get(member.handle);
     shared?.members.delete(member);
-    if (shared?.members.size === 0) this.#shared.delete(member.handle);
+    if (shared?.members.size === 0) this.#forget(member.handle);
+  }
+
+  #forget(handle: number): void {
+    this.#shared.delete(handle);
+    this.#connection.forget(handle);
   }
 
   #error(error: ChannelLayersError): void {

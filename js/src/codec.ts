@@ -8,6 +8,7 @@
 import * as base64 from './base64.js';
 import { local } from './errors.js';
 
+/** Searched for without its quotes: engines find a rare first character many times faster than a quote. */
 const MARKER = '$bytes';
 
 /** A message as text. Throws `invalid_message` for what JSON cannot hold. */
@@ -19,9 +20,9 @@ export function encode(message: object): string {
   }
 }
 
-/** The message in `text`, which the wasm module has checked. */
+/** The message in `text`. Throws what `JSON.parse` throws. */
 export function decode(text: string): object {
-  return text.includes(`"${MARKER}"`) ? JSON.parse(text, readBytes) : JSON.parse(text);
+  return text.includes(MARKER) ? JSON.parse(text, readBytes) : JSON.parse(text);
 }
 
 function hasBytes(value: unknown): boolean {

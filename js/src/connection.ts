@@ -7,13 +7,15 @@
 
 import type { Binding, Core, CoreOptions, Handler } from './binding.js';
 import { ChannelLayersError, local, thrown } from './errors.js';
+import { decode } from './codec.js';
+import { Shortcut } from './shortcut.js';
 import type { ConnectOptions, StateChange, WaitOptions } from './types.js';
 import { type Settle, wait } from './wait.js';
 
 /** What the connection reports. */
 export interface Sink {
   state(change: StateChange): void;
-  message(handle: number, json: string): void;
+  message(handle: number, message: object): void;
   group(handle: number, state: number, code: number, reason: string, recovered: boolean): void;
 }
 
@@ -34,10 +36,12 @@ export class Connection implements Handler {
   readonly #commands: Command[] = [];
   readonly #requests = new Map<number, Settle<void>>();
   readonly #sink: Sink;
+  readonly #shortcut: Shortcut;
   readonly #token: ConnectOptions['token'];
 
   constructor(load: () => Promise<Binding>, url: string, options: ConnectOptions, sink: Sink) {
     this.#sink = sink;
+    this.#shortcut = new Shortcut(sink);
     this.#token = options.token;
     load().then((binding) => this.#open(binding, url, options)).catch((error: unknown) => this.#fail(error));
   }
@@ -81,8 +85,18 @@ export class Connection implements Handler {
     else command.refuse(local('queue_full', `${LOADING} requests wait for the wasm module already`));
   }
 
+  /** Messages for this handle may take the short way, until it is forgotten. */
+  expect(handle: number, name: string): void {
+    this.#shortcut.expect(handle, this.#binding?.message_head(name, handle === 0));
+  }
+
+  forget(handle: number): void {
+    this.#shortcut.forget(handle);
+  }
+
   close(): void {
     this.#closing = true;
+    this.#shortcut.ask();
     if (this.#core) this.#core.close();
     else this.#finish(closed());
   }
@@ -94,6 +108,8 @@ export class Connection implements Handler {
   }
 
   state(state: number, code: number, reason: string, retryIn: number): void {
+    this.#shortcut.ask();
+    if (state === 1) this.expect(0, this.channel ?? '');
     if (state === 2) this.#finish(this.#closing ? closed() : this.error(code, reason));
     else if (!this.#end) this.#sink.state(state === 1 ? { state: 'connected' } : { state: 'connecting', code, reason, retryIn });
   }
@@ -105,8 +121,12 @@ export class Connection implements Handler {
     else settle?.reject(new ChannelLayersError({ code, name, reason, temporary, retryAfter }));
   }
 
+  socket(socket: EventTarget | undefined): void {
+    this.#shortcut.listen(socket, this.#core);
+  }
+
   message(handle: number, json: string): void {
-    this.#sink.message(handle, json);
+    this.#sink.message(handle, decode(json));
   }
 
   group(handle: number, state: number, code: number, reason: string, recovered: boolean): void {
@@ -134,6 +154,7 @@ export class Connection implements Handler {
     this.#end = error;
     const core = this.#core;
     this.#core = undefined;
+    this.#shortcut.listen();
     // Not at once: this may run inside a call that the core made.
     queueMicrotask(() => core?.free());
     for (const command of this.#commands.splice(0)) command.refuse(error);

@@ -144,8 +144,10 @@ export class Group<M extends Messages<M> = AnyMessages> {
   }
 
   #deliver(message: MessageOf<M>): void {
-    this.#types.get(message.type)?.emit(message);
-    if (message.type !== '*') this.#types.get('*')?.emit(message);
+    const any = this.#types.get('*');
+    // Not looked up in vain: the text of a type is new with each message, and must be hashed for that.
+    if (message.type !== '*' && this.#types.size > (any ? 1 : 0)) this.#types.get(message.type)?.emit(message);
+    any?.emit(message);
     for (const stream of this.#streams) stream.push(message);
   }
 

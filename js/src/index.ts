@@ -1,10 +1,10 @@
 /** The default entry: the wasm module is part of the JavaScript, so no bundler and no server has to know of it. */
 
-import * as glue from '#glue';
 import packed from '#packed';
 import type { Connect, Init } from './api.js';
 import { connector, initializer } from './entry.js';
 import { unpack } from './inline.js';
+import { glue } from './glue.js';
 import { Loader } from './loader.js';
 
 export * from './api.js';

@@ -1,8 +1,8 @@
 /** The entry without the wasm module: the host names it with `init(source)`, once, before it connects. */
 
-import * as glue from '#glue';
 import type { Connect, Init } from './api.js';
 import { connector, initializer } from './entry.js';
+import { glue } from './glue.js';
 import { Loader } from './loader.js';
 
 export * from './api.js';

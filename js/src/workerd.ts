@@ -1,9 +1,9 @@
 /** The entry for Cloudflare's runtime, which forbids compiling wasm and imports it as a module instead. */
 
-import * as glue from '#glue';
 import module from '#module';
 import type { Connect, Init } from './api.js';
 import { connector, initializer } from './entry.js';
+import { glue } from './glue.js';
 import { Loader } from './loader.js';
 
 export * from './api.js';

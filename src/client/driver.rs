@@ -18,6 +18,8 @@ use crate::protocol::Encoding;
 
 /// What a driver tells, and whom it asks. Called outside all locks.
 pub(crate) trait Listener {
+    /// A socket is about to open: none of its events has been taken.
+    fn opening(&mut self, _: &Socket) {}
     fn event(&mut self, event: Event);
     fn token(&mut self) -> TokenFuture;
 }
@@ -63,10 +65,14 @@ impl Drop for Owner {
 impl Handle {
     /// Calls the session, and sees to it that what follows is carried out.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Duration) -> T) -> T {
-        let shared = &*self.0.0;
-        let result = shared.with(act);
-        shared.waker.wake();
+        let result = self.with_no_effect(act);
+        self.0.0.waker.wake();
         result
+    }
+
+    /// The same for a call after which there is nothing to carry out.
+    pub(crate) fn with_no_effect<T>(&self, act: impl FnOnce(&mut Session, Duration) -> T) -> T {
+        self.0.0.with(act)
     }
 }
 
@@ -126,7 +132,11 @@ impl<L: Listener> Driver<L> {
             let (effect, over) = self.shared.with(|session, _| (session.poll_effect(), session.is_closed()));
             match effect {
                 None => return over,
-                Some(Effect::Open) => self.socket = Some(Socket::open(&self.url, self.encoding)),
+                Some(Effect::Open) => {
+                    let socket = Socket::open(&self.url, self.encoding);
+                    self.listener.opening(&socket);
+                    self.socket = Some(socket);
+                }
                 Some(Effect::Send(frame)) => {
                     if let Some(socket) = &mut self.socket {
                         socket.send(&frame);

@@ -250,7 +250,7 @@ impl Outgoing {
 
     /// What to write next.
     fn gather<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let mut pieces = self.pieces.iter().map(|piece| &piece.bytes).peekable();
+        let mut pieces = (&self.pieces).into_iter().map(|piece| &piece.bytes).peekable();
         match pieces.next() {
             Some(first) if pieces.peek().is_none() || first.len() >= WRITE => return first,
             None => return &[],
@@ -272,7 +272,7 @@ impl Outgoing {
     /// Forgets what the peer has.
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(first) = self.pieces.front_mut() {
+        while let Some(first) = (&mut self.pieces).into_iter().next() {
             if written < first.bytes.len() {
                 self.begun |= written > 0;
                 first.bytes.advance(written);

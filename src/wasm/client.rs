@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::convert;
 use crate::client::driver::{self, Handle, Listener};
-use crate::client::platform::{self, TokenFuture};
+use crate::client::platform::{self, Socket, TokenFuture};
 use crate::client::session::{Event, Failure, GroupId, GroupState, RequestId, Session, State};
 use crate::{ChannelName, Error, GroupName, Message};
 
@@ -31,6 +31,8 @@ extern "C" {
         temporary: bool,
         retry_after_ms: f64,
     ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn socket(this: &Handler, socket: JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     fn message(this: &Handler, handle: u32, json: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -94,6 +96,12 @@ impl Core {
         self.handle.with(|session, _| session.cancel(RequestId(id)));
     }
 
+    /// How many frames that begin with a [`message_head`](super::message_head), with nothing but `}` behind the message,
+    /// the facade may deliver by itself before it asks again. `earlier` is how many others of their socket came here.
+    pub fn pass(&self, earlier: u32) -> u32 {
+        self.handle.with_no_effect(|session, now| session.pass(earlier, now))
+    }
+
     /// The connection's own channel, while there is one.
     pub fn channel(&self) -> Option<String> {
         self.handle.with(|session, _| session.channel().map(|channel| channel.as_str().into()))
@@ -134,6 +142,10 @@ fn name<T>(checked: Result<T, Error>) -> Result<T, JsValue> {
 struct Forward(Handler);
 
 impl Listener for Forward {
+    fn opening(&mut self, socket: &Socket) {
+        let _ = self.0.socket(socket.into());
+    }
+
     fn event(&mut self, event: Event) {
         let handler = &self.0;
         let _ = match event {

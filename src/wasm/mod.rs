@@ -11,17 +11,11 @@ mod convert;
 
 use wasm_bindgen::prelude::*;
 
-use crate::protocol::{Action, action};
+use crate::protocol::{Action, ServerFrame, action};
 
 // The standard library's allocator is about eight kilobytes larger. This module has no threads, as talc asks for.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
-/// The version of the crate and of the package.
-#[wasm_bindgen]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").into()
-}
 
 /// The name of a code of any kind, or `unknown`.
 #[wasm_bindgen]
@@ -33,4 +27,10 @@ pub fn code_name(code: u16) -> String {
 #[wasm_bindgen]
 pub fn is_temporary(code: u16) -> bool {
     action(code) == Action::Retry
+}
+
+/// How a frame begins that holds a message for the group `name`, up to the message; or for the channel, where it is one.
+#[wasm_bindgen]
+pub fn message_head(name: &str, channel: bool) -> String {
+    ServerFrame::message_head(name, channel)
 }

@@ -210,6 +210,17 @@ proptest! {
     }
 
     #[test]
+    fn a_message_stands_between_its_head_and_a_brace(target in target(), message in message()) {
+        let head = match &target {
+            Target::Group(group) => ServerFrame::message_head(group.as_str(), false),
+            Target::Channel(channel) => ServerFrame::message_head(channel.as_str(), true),
+        };
+        let whole = [head.as_bytes(), message.json(), b"}"].concat();
+        let frame = ServerFrame::Message { target, message, offset: None };
+        prop_assert_eq!(&frame.encode(Encoding::Json)[..], &whole[..]);
+    }
+
+    #[test]
     fn a_message_survives_every_way_around(map in entries(value())) {
         let message = Message::try_from(map.clone()).unwrap();
         prop_assert_eq!(&message.to_map(), &map);

@@ -5,4 +5,4 @@ export default init;
 export const Core: Glue['Core'];
 export const code_name: Glue['code_name'];
 export const is_temporary: Glue['is_temporary'];
-export const version: Glue['version'];
+export const message_head: Glue['message_head'];

@@ -32,6 +32,10 @@ export class FakeCore implements Core {
     this.calls.push(['cancel', id]);
   }
 
+  pass(): number {
+    return 1;
+  }
+
   channel(): string | undefined {
     return 'specific.abc!def';
   }
@@ -84,7 +88,7 @@ export function fakeBinding(cores: FakeCore[]): Binding {
     }
   }
   const code_name = (code: number) => NAMES.get(code) ?? 'unknown';
-  return { Core: Recorded, code_name, is_temporary: () => false, version: () => '0.0.0' };
+  return { Core: Recorded, code_name, is_temporary: () => false, message_head: (name) => `of ${name}:` };
 }
 
 /** A client over a fake core that is loaded already. */

@@ -27,8 +27,11 @@ use crate::protocol::Encoding;
 /// RFC 6455's code for a connection that ended without a close frame.
 const ABNORMAL: u16 = 1006;
 
+/// The socket and its receiving side, or why there is none.
+type Parts = Result<(WebSocket, Option<Receiver>), String>;
+
 pub(crate) struct Socket {
-    parts: Result<(WebSocket, Receiver), String>,
+    parts: Parts,
     encoding: Encoding,
     opened: bool,
     /// What the close event says, until the stream ends with it.
@@ -37,13 +40,8 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn open(url: &str, encoding: Encoding) -> Self {
-        let parts = WebSocket::new_with_str(url, encoding.spoken().subprotocol())
-            .map_err(|error| text(&error))
-            .and_then(|socket| {
-                // It fails where listeners cannot be added, and then says nothing that helps.
-                let receiver = Receiver::try_from(socket.clone()).map_err(|_| String::from("not a WebSocket"))?;
-                Ok((socket, receiver))
-            });
+        let socket = WebSocket::new_with_str(url, encoding.spoken().subprotocol());
+        let parts = socket.map(|socket| (socket, None)).map_err(|error| text(&error));
         Self { parts, encoding, opened: false, ended: None }
     }
 
@@ -67,11 +65,9 @@ impl Socket {
     }
 
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
-        let receiver = match &mut self.parts {
-            Ok((_, receiver)) => receiver,
-            Err(error) => {
-                return Poll::Ready(SocketEvent::Closed { code: ABNORMAL, reason: std::mem::take(error) });
-            }
+        let receiver = match receiver(&mut self.parts) {
+            Ok(receiver) => receiver,
+            Err(reason) => return Poll::Ready(SocketEvent::Closed { code: ABNORMAL, reason }),
         };
         if !self.opened {
             // Ready once it is no longer connecting.
@@ -100,6 +96,27 @@ impl Socket {
                 }
             });
         }
+    }
+}
+
+/// The receiving side, made when the first event is asked for: who listens to the socket before that hears of each
+/// message first, and may keep it.
+fn receiver(parts: &mut Parts) -> Result<&mut Receiver, String> {
+    match parts {
+        Ok((_, Some(receiver))) => Ok(receiver),
+        // It fails where listeners cannot be added, and then says nothing that helps.
+        Ok((socket, none)) => match Receiver::try_from(socket.clone()) {
+            Ok(receiver) => Ok(none.insert(receiver)),
+            Err(_) => Err("not a WebSocket".into()),
+        },
+        Err(error) => Err(std::mem::take(error)),
+    }
+}
+
+/// The socket as JavaScript knows it; `undefined` where there is none.
+impl From<&Socket> for JsValue {
+    fn from(socket: &Socket) -> Self {
+        socket.parts.as_ref().map_or(JsValue::UNDEFINED, |(socket, _)| socket.into())
     }
 }
 

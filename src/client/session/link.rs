@@ -25,6 +25,9 @@ const FETCH: Duration = Duration::from_secs(30);
 /// How much longer than the ping interval the gateway may be silent.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The most messages that the carrier need not ask about.
+const PASSES: u32 = 32;
+
 /// A token is refreshed this long before it ends, or after three quarters of its time where that is earlier.
 const REFRESH_AHEAD: Duration = Duration::from_secs(60);
 
@@ -54,6 +57,8 @@ pub(super) struct Up {
     heard: Duration,
     /// How long the gateway may be silent.
     silence: Duration,
+    /// How many messages the carrier was last let deliver.
+    passes: u32,
     refresh: Refresh,
 }
 
@@ -89,6 +94,7 @@ impl Session {
     pub fn opened(&mut self, now: Duration) {
         let Link::Opening(until) = self.link else { return };
         self.link = Link::Greeting(until.max(now));
+        self.frames = 0;
         let id = self.requests.next_id();
         self.greeting = id.0.into();
         let token = match &self.config.token {
@@ -102,6 +108,7 @@ impl Session {
 
     /// A WebSocket message came.
     pub fn frame(&mut self, bytes: &Bytes, now: Duration) {
+        self.frames = self.frames.wrapping_add(1);
         match &mut self.link {
             Link::Up(up) => up.heard = now,
             Link::Greeting(_) => {}
@@ -114,6 +121,26 @@ impl Session {
             Err(error) => self.drop_link(CloseCode::PROTOCOL_ERROR.0, error.into_reason(), "bad frame", now),
         }
         self.pump(now);
+    }
+
+    /// How many frames, the one that has just come included, the carrier may deliver by itself, without
+    /// [`frame`](Self::frame) and without asking again. For frames that begin with a [`message_head`](ServerFrame::message_head)
+    /// and hold nothing behind the message: they are signs of life and change nothing else. None while something that came
+    /// earlier is on its way: `earlier` is how many frames of this socket were left for [`frame`](Self::frame).
+    ///
+    /// The permission ends with the next frame that is left for [`frame`](Self::frame), a change of the state, and
+    /// [`close`](Self::close).
+    pub fn pass(&mut self, earlier: u32, now: Duration) -> u32 {
+        match &mut self.link {
+            Link::Up(up) if self.frames == earlier && self.effects.is_empty() => {
+                // More only in a burst: those that are not asked about come within moments of one that was.
+                let burst = now.as_secs() == up.heard.as_secs();
+                up.passes = if burst { (up.passes * 2).min(PASSES) } else { 1 };
+                up.heard = now;
+                up.passes
+            }
+            _ => 0,
+        }
     }
 
     /// The socket is closed, or could not be opened: then the code is 1006, as RFC 6455 has it.
@@ -281,7 +308,7 @@ impl Session {
             Token::Provider => Refresh::after(welcome.expires, now),
             Token::None | Token::Static(_) => Refresh::Never,
         };
-        self.link = Link::Up(Up { heard: now, silence: welcome.ping.saturating_add(GRACE), refresh });
+        self.link = Link::Up(Up { heard: now, silence: welcome.ping.saturating_add(GRACE), passes: 1, refresh });
         self.identity = Some(Identity { channel: welcome.channel, user: welcome.user });
         self.set_state(State::Connected);
     }

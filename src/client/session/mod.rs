@@ -117,6 +117,8 @@ pub struct Session {
     /// The token that the application provided.
     token: Option<String>,
     identity: Option<Identity>,
+    /// How many frames this connection's socket has given to [`frame`](Session::frame).
+    frames: u32,
     groups: Groups,
     requests: Requests,
     random: Random,
@@ -139,6 +141,7 @@ impl Session {
             frame_limit: usize::MAX,
             token: None,
             identity: None,
+            frames: 0,
             groups: Groups::default(),
             requests: Requests::new(queue, flight),
             random: Random::new(seed),

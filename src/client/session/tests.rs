@@ -231,6 +231,30 @@ fn silence_ends_a_connection_and_any_frame_prolongs_it() {
 }
 
 #[test]
+fn messages_may_pass_by_while_nothing_is_on_its_way() {
+    let mut up = Harness::up();
+    let earlier = up.session.frames;
+    assert_eq!(up.session.pass(earlier, up.now), 2, "a burst has begun");
+    up.now = 30 * SECOND;
+    assert_eq!(up.session.pass(earlier, up.now), 1);
+    assert_eq!(up.session.deadline(), Some(65 * SECOND), "a sign of life");
+    let burst: Vec<u32> = (0..6).map(|_| up.session.pass(earlier, up.now)).collect();
+    assert_eq!(burst, [2, 4, 8, 16, 32, 32]);
+
+    assert_eq!(up.session.pass(earlier + 1, up.now), 0, "a frame has not come here yet");
+    up.frame(&ServerFrame::Ping);
+    assert_eq!(up.session.pass(earlier + 1, up.now), 0, "the pong has not gone out yet");
+    up.drain();
+    assert!(up.session.pass(earlier + 1, up.now) > 0);
+
+    up.session.closed(1006, "", up.now);
+    up.drain();
+    assert_eq!(up.session.pass(earlier + 1, up.now), 0, "there is no connection");
+    up.connect();
+    assert!(up.session.pass(1, up.now) > 0, "each socket is counted by itself");
+}
+
+#[test]
 fn a_sign_of_the_platform_drops_what_is_stale_and_cuts_waits_short() {
     let mut up = Harness::up();
     up.session.wake(up.now + 34 * SECOND);

@@ -142,7 +142,7 @@ fn append(message: &mut Vec<u8>, inflated: &[u8], limit: usize) -> Result<(), Vi
         return Err(Violation::TOO_LARGE);
     }
     if needed > message.capacity() {
-        let wanted = (2 * message.capacity()).min(limit).max(needed);
+        let wanted = (2 * needed).min(limit);
         message.reserve_exact(wanted - message.len());
     }
     message.extend_from_slice(inflated);

@@ -1,7 +1,7 @@
 //! What a connection holds while a frame or a message is incomplete.
 //!
-//! Memory follows the bytes that came: a buffer grows by doubling, up to what the frame declares and the limit allows,
-//! and a fragment without bytes adds nothing.
+//! Memory follows the bytes that came: a buffer that has to grow gets room for twice what is there, up to what the frame
+//! declares or the limit allows, and a fragment without bytes adds nothing.
 
 use bytes::Bytes;
 
@@ -82,7 +82,7 @@ impl Message {
         let needed = length + masked.len();
         if needed > self.data.capacity() {
             let most = if frame.fin { length + frame.left } else { frame.bound };
-            let wanted = (2 * self.data.capacity()).min(most).max(needed);
+            let wanted = (2 * needed).min(most);
             self.data.reserve_exact(wanted - length);
         }
         mask::append(frame.mask, masked, &mut self.data);

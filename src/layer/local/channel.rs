@@ -3,18 +3,18 @@
 //! A channel and its groups know each other. Both sides change together, under the lock of the channel's list, which is
 //! always taken before a group's lock. So a group has a member exactly if the member's list has the group.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use tokio::time::Instant;
 
-use super::memberships::Memberships;
 use super::stats::Counters;
 use super::table::{Entry, closed};
 use crate::layer::mailbox::{HasInbox, Inbox, Slot};
 use crate::queue::Refused;
-use crate::{ChannelName, Error, ErrorKind};
+use crate::{ChannelName, Error, ErrorKind, GroupName};
 
 #[derive(Debug)]
 pub(in crate::layer) struct Channel {
@@ -22,12 +22,12 @@ pub(in crate::layer) struct Channel {
     /// What a channel that no mailbox owns counts against the bound on their names.
     permit: Option<Permit>,
     /// The groups it is in; nothing once its owner is gone.
-    groups: Mutex<Option<Memberships>>,
+    groups: Mutex<Option<HashSet<GroupName>>>,
 }
 
 impl Channel {
     pub(super) fn new(inbox: Inbox, permit: Option<Permit>) -> Self {
-        Self { inbox, permit, groups: Mutex::new(Some(Memberships::default())) }
+        Self { inbox, permit, groups: Mutex::new(Some(HashSet::new())) }
     }
 
     /// Whether a mailbox owns it, or did.
@@ -53,7 +53,7 @@ impl Channel {
         })
     }
 
-    pub(super) fn groups(&self) -> MutexGuard<'_, Option<Memberships>> {
+    pub(super) fn groups(&self) -> MutexGuard<'_, Option<HashSet<GroupName>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

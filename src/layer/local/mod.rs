@@ -7,7 +7,6 @@ mod channel;
 mod group;
 mod groups;
 mod index;
-mod memberships;
 mod names;
 mod registry;
 mod settings;

@@ -150,6 +150,14 @@ impl ServerFrame {
         fields.finish(read).map(Some)
     }
 
+    /// How the JSON of a message's frame begins, up to the message, as [`encode`](Self::encode) writes it: for the group
+    /// `name`, or the channel where it is one. Text without a call of the writer, which a browser would have to load; a
+    /// name holds nothing to escape.
+    pub fn message_head(name: &str, channel: bool) -> String {
+        let target = if channel { "channel" } else { "group" };
+        ["{\"op\":\"message\",\"", target, "\":\"", name, "\",\"message\":"].concat()
+    }
+
     /// Writes the frame.
     pub fn encode(&self, encoding: Encoding) -> Bytes {
         match self {

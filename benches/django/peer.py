@@ -1,7 +1,7 @@
-"""The Python side of the benchmark: layers of channels_redis as they come, timed in here.
+"""The Python side of the benchmark: Django's memory layer and those of channels_redis as they come, timed in here.
 
-Each line on standard input is one measurement: `backend`, `what` ("send" or "group"), `members`, `seconds`. The answer is
-a line with operations, or deliveries, per second. `burst` sends as many messages as it is told, and `consume` counts what
+Each line on standard input is one measurement: `backend`, `what` ("send", "group", "join" or "among"), `members`,
+`seconds`. The answer is a line with operations, or deliveries, per second. `burst` sends as many messages as it is told, and `consume` counts what
 as many consumers receive of it. What a measurement needs is made once and kept.
 """
 
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 
+from channels.layers import InMemoryChannelLayer
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
@@ -57,7 +58,9 @@ class Peer:
         # The time-out that redis 8 sets by itself is as long as the blocking pop of an idle receive.
         hosts = [{"address": url, "socket_timeout": None}]
         self.layers = {name: backend(hosts=hosts) for name, backend in BACKENDS.items()}
+        self.layers["memory"] = InMemoryChannelLayer()
         self.channels, self.members, self.received = {}, {}, 0
+        self.crowded, self.worlds = InMemoryChannelLayer(), {}
 
     async def send(self, backend, seconds, **_):
         layer = self.layers[backend]
@@ -77,6 +80,33 @@ class Peer:
             await made.join(members)
             self.members[backend, members] = made
         return await per_second(seconds, members, self.members[backend, members].send)
+
+    async def join(self, seconds, members, **_):
+        """Joins a group of so many and leaves it."""
+        layer, group = self.crowded, f"crowd.{members}"
+        if group not in layer.groups:
+            for n in range(members):
+                await layer.group_add(group, f"specific.{members}!{n}")
+
+        async def operation():
+            await layer.group_add(group, "specific.guest!0")
+            await layer.group_discard(group, "specific.guest!0")
+
+        return await per_second(seconds, 1, operation)
+
+    async def among(self, seconds, members, **_):
+        """Sends to a group of one, of so many groups, and receives."""
+        if members not in self.worlds:
+            layer = self.worlds[members] = InMemoryChannelLayer()
+            for n in range(members):
+                await layer.group_add(f"world.{n}", f"specific.world!{n}")
+        layer = self.worlds[members]
+
+        async def operation():
+            await layer.group_send("world.0", MESSAGE)
+            await layer.receive("specific.world!0")
+
+        return await per_second(seconds, 1, operation)
 
     async def consume(self, groups, **_):
         """Has one consumer in each group count what it receives."""

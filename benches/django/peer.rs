@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// A Python process with layers of channels_redis. Ends when it is dropped.
+/// A Python process with layers of Django's. Ends when it is dropped.
 pub(crate) struct Python {
     _process: Child,
     input: ChildStdin,
@@ -17,7 +17,7 @@ pub(crate) struct Python {
 
 impl Python {
     pub(crate) fn start(url: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/redis/peer.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/django/peer.py");
         let mut command = Command::new(rig::django::python());
         command.args([script, url]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().unwrap_or_else(|e| panic!("Python: {e}: run scripts/setup-python"));
@@ -50,7 +50,7 @@ impl Awake {
         let processors = available_parallelism().map_or(1, usize::from);
         let loops: Vec<_> = (0..processors).map_while(|_| start().ok()).collect();
         if loops.len() < processors {
-            println!("no chrt (of util-linux): processors that fall asleep blur what follows");
+            eprintln!("no chrt (of util-linux): processors that fall asleep blur what follows");
         }
         Self { _loops: loops }
     }

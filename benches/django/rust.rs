@@ -17,6 +17,8 @@ pub(crate) fn chat() -> Message {
 /// One layer, and what its measurements need, which is made once and kept.
 pub(crate) struct Rust {
     layer: Layer,
+    /// Sent over and over, as the other side does with its dictionary.
+    message: Message,
     mailbox: Mailbox,
     members: HashMap<usize, Arc<Members>>,
     tasks: JoinSet<()>,
@@ -32,7 +34,7 @@ struct Members {
 impl Rust {
     pub(crate) async fn new(layer: Layer) -> Self {
         let mailbox = layer.mailbox("bench", MailboxOptions::default()).await.expect("a mailbox");
-        Self { layer, mailbox, members: HashMap::new(), tasks: JoinSet::new() }
+        Self { layer, message: chat(), mailbox, members: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Messages sent and received one by one on a channel that nobody owns, by the verbs that Django has, in a second.
@@ -40,7 +42,7 @@ impl Rust {
         let name = self.layer.new_channel("bench").await.expect("a name");
         let (begun, mut done) = (Instant::now(), 0);
         while begun.elapsed() < time {
-            self.layer.send(&name, chat()).await.expect("a send");
+            self.layer.send(&name, self.message.clone()).await.expect("a send");
             self.layer.receive(&name).await.expect("the message");
             done += 1;
         }
@@ -51,7 +53,7 @@ impl Rust {
     pub(crate) async fn send(&mut self, time: Duration) -> f64 {
         let (begun, mut done) = (Instant::now(), 0.0);
         while begun.elapsed() < time {
-            self.layer.send(self.mailbox.channel(), chat()).await.expect("a send");
+            self.layer.send(self.mailbox.channel(), self.message.clone()).await.expect("a send");
             self.mailbox.recv().await.expect("the message");
             done += 1.0;
         }
@@ -64,7 +66,7 @@ impl Rust {
         let (begun, mut done) = (Instant::now(), 0.0);
         while begun.elapsed() < time {
             members.left.store(count, Ordering::Release);
-            self.layer.group_send(&members.group, chat()).await.expect("a send");
+            self.layer.group_send(&members.group, self.message.clone()).await.expect("a send");
             members.all.notified().await;
             done += count as f64;
         }
