@@ -24,7 +24,7 @@ const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: gateway\r\nConnection: Upgr
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Accepts the other ends of the clients' streams.
-struct InProcess(mpsc::UnboundedReceiver<DuplexStream>);
+struct InProcess(mpsc::Receiver<DuplexStream>);
 
 impl Listener for InProcess {
     type Io = DuplexStream;
@@ -99,13 +99,13 @@ pub(crate) fn deliver(at_once: usize, deliveries: usize) {
 async fn rounds(at_once: usize, rounds: usize) {
     let (layer, lobby, message) = (MemoryLayer::new(MemoryConfig::default()), lobby(), chat());
     let gateway = Gateway::new(layer.clone(), GatewayConfig::default().with_shards(1));
-    let (accepting, accepted) = mpsc::unbounded_channel();
+    let (accepting, accepted) = mpsc::channel(1);
     let router = gateway.router();
     let server = tokio::spawn(async move { axum::serve(InProcess(accepted), router).await });
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let (ours, theirs) = duplex(PIPE);
-        accepting.send(theirs).expect("the server runs");
+        accepting.send(theirs).await.expect("the server runs");
         clients.push(Client::join(ours).await);
     }
     let send = || layer.group_send(&lobby, message.clone());

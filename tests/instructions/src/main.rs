@@ -13,7 +13,6 @@ mod sync;
 #[path = "../../../src/queue.rs"]
 mod queue;
 
-#[expect(dead_code, reason = "the queue needs a part of it")]
 #[path = "../../../src/row.rs"]
 mod row;
 
