@@ -112,3 +112,6 @@ fn merge(deliveries: &[Arc<Delivery>], form: Form, press: &mut Press) -> Bytes {
     deliveries.iter().for_each(|delivery| merged.extend_from_slice(delivery.frame(form, press)));
     merged.freeze()
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,3 +115,6 @@ impl Part {
         self.losing.store(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests;

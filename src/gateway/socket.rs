@@ -341,3 +341,6 @@ impl AsyncWrite for Stream {
         on_stream!(self, stream => stream.poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests;

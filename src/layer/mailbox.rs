@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_util::Stream;
@@ -107,6 +107,8 @@ pub(super) struct Inbox {
     pub(super) queue: Queue<Slot>,
     /// Takes the messages in place of the queue.
     sink: Option<Arc<dyn MessageSink>>,
+    /// What the queue knows under its lock, for messages that need nothing else of it.
+    closed: AtomicBool,
     /// Messages that did not fit, and that nobody else was told of, since the owner last asked.
     pub(super) dropped: AtomicU64,
     /// Where the layer counts the messages that expired.
@@ -115,7 +117,8 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new(name: ChannelName, capacity: usize, bytes: usize, expired: Arc<AtomicU64>) -> Self {
-        Self { name, queue: Queue::new(capacity, bytes), sink: None, dropped: AtomicU64::new(0), expired }
+        let (queue, closed, dropped) = (Queue::new(capacity, bytes), AtomicBool::new(false), AtomicU64::new(0));
+        Self { name, queue, sink: None, closed, dropped, expired }
     }
 
     pub(super) fn with_sink(mut self, sink: Option<Arc<dyn MessageSink>>) -> Self {
@@ -129,10 +132,16 @@ impl Inbox {
             let size = slot.message.size();
             return self.queue.push_unwoken(slot, size);
         };
-        if self.queue.is_closed() {
+        if self.closed.load(Ordering::Acquire) {
             return Err(Refused::Closed(slot));
         }
         sink.deliver(&slot.message).map_err(|NoRoom| Refused::Full(slot))
+    }
+
+    /// Takes no more messages, and has every receiver know. What is queued can still be taken.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.queue.close();
     }
 
     /// Whether it is its number of messages that keeps it from taking one more, and not their bytes.
@@ -357,7 +366,7 @@ impl Drop for Mailbox {
         if let Some(on_drop) = self.on_drop.take() {
             on_drop();
         }
-        self.inbox().queue.close();
+        self.inbox().close();
     }
 }
 
@@ -409,12 +418,12 @@ impl MailboxSender {
 
     /// Closes the mailbox: what is queued can still be received, then its receiver fails with [`ErrorKind::Closed`].
     pub fn close(&self) {
-        self.0.0.queue.close();
+        self.0.0.close();
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.0.queue.close();
+        self.0.close();
     }
 }

@@ -63,3 +63,6 @@ impl Rooms {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ impl<T> Slots<T> {
         (0..).zip(&self.entries).filter(|(_, entry)| entry.value.is_some()).map(|(slot, _)| slot).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,6 @@ impl Alarm {
         rings
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ impl Registry {
     /// Ends the channel of a mailbox. Returns the groups that it was in.
     pub(in crate::layer) fn release(&self, channel: &Arc<Channel>) -> Vec<GroupName> {
         self.channels.remove(channel);
-        channel.inbox.queue.close();
+        channel.inbox.close();
         channel.inbox.queue.clear();
         let groups: Vec<_> = channel.groups().take().into_iter().flatten().collect();
         for group in &groups {
@@ -167,7 +167,7 @@ impl Registry {
     pub(in crate::layer) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         for channel in self.channels.close() {
-            channel.inbox.queue.close();
+            channel.inbox.close();
             self.empty(&channel);
         }
         self.groups.close();
