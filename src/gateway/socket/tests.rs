@@ -62,7 +62,7 @@ impl Run {
     }
 
     fn write(&mut self, part: Option<&Index>) {
-        let waiting: Vec<u8> = self.model.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let waiting = self.model.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>().concat();
         let first = self.model.front().map_or(0, |(_, bytes)| bytes.len());
         let written = self.out.gather(&mut self.scratch);
         // As much as there is, up to the bound; a piece above it is written from where it is.
