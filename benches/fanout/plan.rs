@@ -29,18 +29,18 @@ impl Plan {
     pub(crate) fn full() -> Self {
         let with_peers: Vec<_> = Server::ALL.into_iter().filter(|server| *server != Server::Channels).collect();
         let thousand =
-            Visit { servers: with_peers, clients: 1000, burst: false, windows: vec![1, 16], latency: true, rounds: 7 };
+            Visit { servers: with_peers, clients: 1000, burst: false, windows: vec![1, 16], latency: true, rounds: 5 };
         let django = Visit {
             servers: vec![Server::Gateway, Server::Channels],
             clients: 500,
             burst: false,
             windows: vec![1],
             latency: false,
-            rounds: 7,
+            rounds: 3,
         };
         let fast = vec![Server::Gateway, Server::Uws, Server::Centrifuge, Server::SocketIo];
         let crowd =
-            Visit { servers: fast, clients: 10_000, burst: true, windows: vec![1, 16], latency: false, rounds: 5 };
+            Visit { servers: fast, clients: 10_000, burst: true, windows: vec![1, 16], latency: false, rounds: 3 };
         let slow = Visit {
             servers: vec![Server::Channels],
             clients: 10_000,
