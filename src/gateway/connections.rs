@@ -111,7 +111,12 @@ impl Connections {
 
     /// Waits until connections are cut.
     pub(crate) async fn aborted(&self) {
-        self.wait_until(|| self.aborted.load(Ordering::SeqCst)).await;
+        self.wait_until(|| self.is_aborted()).await;
+    }
+
+    /// Whether connections were cut.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::SeqCst)
     }
 
     async fn wait_until(&self, reached: impl Fn() -> bool) {

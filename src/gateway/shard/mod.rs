@@ -271,6 +271,9 @@ impl<L: ChannelLayer> Shard<L> {
     }
 
     fn open(&mut self, opening: Opening) {
+        if self.shared.connections.is_aborted() {
+            return;
+        }
         let inbox = Arc::clone(&self.inbox);
         let (config, now) = (Arc::clone(&self.shared.config), self.now);
         let refusal = opening.refusal;
