@@ -150,7 +150,7 @@ impl<L: ChannelLayer> Gateway<L> {
     }
 
     /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections and
-    /// no more requests, hands what the layer has for the groups here to their members, and then closes every socket
+    /// no more requests, hands what has arrived for the groups here to their members, and then closes every socket
     /// with 4000, asking each client to stay away for its share of
     /// [`reconnect_spread`](GatewayConfig::reconnect_spread). Returns when all have ended, or after
     /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), when the rest are cut. The layer stays open.
