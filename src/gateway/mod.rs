@@ -60,7 +60,7 @@ use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
-pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Identity};
+pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use stats::GatewayStats;
 
