@@ -56,9 +56,14 @@ pub(super) struct Kind<T> {
     /// What stands for a value in the help.
     pub(super) placeholder: &'static str,
     pub(super) shape: Shape,
-    read: Box<dyn Fn(&Value) -> Result<T, String> + Send + Sync>,
-    write: Box<dyn Fn(&T) -> Value + Send + Sync>,
+    read: Read<T>,
+    write: Write<T>,
 }
+
+/// Makes a value of what was written, or says what it must be.
+type Read<T> = Box<dyn Fn(&Value) -> Result<T, String> + Send + Sync>;
+
+type Write<T> = Box<dyn Fn(&T) -> Value + Send + Sync>;
 
 /// A kind with one value, of which `read` makes nothing where it is not what it `must` be.
 fn kind<T>(
@@ -68,7 +73,7 @@ fn kind<T>(
     write: impl Fn(&T) -> Value + Send + Sync + 'static,
 ) -> Kind<T> {
     let must = must.into();
-    let read = Box::new(move |value: &Value| read(value).ok_or_else(|| format!("must be {must}")));
+    let read: Read<T> = Box::new(move |value| read(value).ok_or_else(|| format!("must be {must}")));
     Kind { placeholder, shape: Shape::One, read, write: Box::new(write) }
 }
 

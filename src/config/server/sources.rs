@@ -130,7 +130,7 @@ impl Sources {
             match table.as_str() {
                 TABLE => {
                     let entries = problems.map(&place(TABLE), value);
-                    settings.read_table(entries.into_iter().flatten(), &name, &place, problems);
+                    settings.read_table(entries.into_iter().flatten(), &name, place, problems);
                 }
                 table if table == TOML.root => match read(value, TOML) {
                     Ok(read) => layers = Some((read, name.clone())),

@@ -29,7 +29,7 @@ pub(super) fn parse_time(text: &str) -> Option<Duration> {
 
 /// Writes a time in the largest unit of which it is a whole number.
 pub(super) fn format_time(time: Duration) -> String {
-    if time.subsec_nanos() % 1_000_000 != 0 {
+    if !time.subsec_nanos().is_multiple_of(1_000_000) {
         return format!("{}s", time.as_secs_f64());
     }
     match (time.subsec_millis(), time.as_secs()) {
