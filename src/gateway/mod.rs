@@ -33,6 +33,7 @@ mod connections;
 mod delivery;
 mod direct;
 mod hub;
+mod listener;
 mod operation;
 mod roster;
 mod serve;
@@ -40,6 +41,11 @@ mod shard;
 mod shared;
 mod socket;
 mod stats;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod upgrade;
 
 use std::fmt;
@@ -62,7 +68,9 @@ use shared::Shared;
 
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
+pub use listener::Listener;
 pub use stats::GatewayStats;
+pub use tls::Tls;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
 ///
@@ -113,7 +121,7 @@ impl<L: ChannelLayer> Gateway<L> {
     ///
     /// A dropped future accepts no more, and cuts HTTP requests; open sockets stay until
     /// [`shutdown`](Self::shutdown).
-    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+    pub async fn serve(&self, listener: impl Into<Listener>, shutdown: impl Future<Output = ()>) -> Result<()> {
         self.serve_router(listener, self.router(), shutdown).await
     }
 
@@ -128,13 +136,15 @@ impl<L: ChannelLayer> Gateway<L> {
     /// As [`serve`](Self::serve).
     pub async fn serve_router(
         &self,
-        listener: TcpListener,
+        listener: impl Into<Listener>,
         router: Router,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
-        self.check_listener(&listener)?;
+        let listener = listener.into();
+        self.check_listener(&listener.tcp)?;
         let (stop, stopped) = watch::channel(false);
-        let serving = serve::serve(listener, router, self.0.config.max_connections, stopped);
+        let (limit, counters) = (self.0.config.max_connections, Arc::clone(&self.0.counters));
+        let serving = serve::serve(listener, serve::Server { router, limit, counters }, stopped);
         let ending = async {
             shutdown.await;
             stop.send_replace(true);

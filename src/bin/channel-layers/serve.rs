@@ -3,16 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 
-use channel_layers::config::Resolved;
-use channel_layers::gateway::Gateway;
+use channel_layers::config::{Resolved, ServerConfig};
+use channel_layers::gateway::{Gateway, Listener, Tls};
 use channel_layers::layer::ChannelLayer;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
+use crate::reload::Reloads;
 use crate::settings::Flags;
 use crate::signal::stop_signal;
-use crate::{demo_page, logging};
+use crate::{demo_page, logging, open_files};
 
 /// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
 /// thousand that come at once are overlooked, and ask again a second later.
@@ -62,13 +63,16 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let config = self.resolved.config();
+        open_files::raise(config.gateway.max_connections);
+        let mut reloads = Reloads::default();
+        let tls = tls(config, &mut reloads)?;
         let layer = self.layer.open(&self.resolved)?;
         let gateway = Gateway::new(layer.clone(), config.gateway.clone());
         let router = match config.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),
         };
-        let stop = stop_signal()?;
+        let (stop, reloading) = (stop_signal()?, reloads.on_hangup()?);
         let place = &config.listen;
         let listener = bind(place).await.map_err(|e| {
             let remedy = "name another place with --listen, such as --listen 127.0.0.1:0";
@@ -77,15 +81,30 @@ impl Prepared {
         gateway.check_listener(&listener).map_err(|e| Failure::of(&e, place))?;
         let address =
             listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
-        println!("listening on http://{address}");
+        println!("listening on {}://{address}", if tls.is_some() { "https" } else { "http" });
+        let listener = tls.into_iter().fold(Listener::from(listener), Listener::with_tls);
         // On a worker, where everything else runs: what is taken for a client and given back is then used again.
-        let serving = tokio::spawn(async move { gateway.serve_router(listener, router, stop).await });
+        let serving = tokio::spawn(async move {
+            tokio::select! {
+                served = gateway.serve_router(listener, router, stop) => served,
+                never = reloading => match never {},
+            }
+        });
         let served = serving.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         // Takes what this process has in groups out of them, so that nobody sends to it any more.
         let closed = layer.close().await;
         served.map_err(|e| Failure::of(&e, place))?;
         closed.map_err(|e| Failure::of_layer(&e))
     }
+}
+
+/// The certificate, where one is named.
+fn tls(config: &ServerConfig, reloads: &mut Reloads) -> Result<Option<Tls>, Failure> {
+    let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
+    let tls = Tls::from_pem_files(certificate, key).map_err(|e| Failure::usage(e.to_string()))?;
+    let handle = tls.clone();
+    reloads.add("the TLS certificate", move || handle.reload());
+    Ok(Some(tls))
 }
 
 /// Listens on the first address of a place where that works.

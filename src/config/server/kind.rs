@@ -3,6 +3,7 @@
 //! Wherever it stands, a value may be written as a text, because variables and flags have nothing else. An error says
 //! what the value must be, and never quotes it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ServerConfig;
@@ -133,6 +134,12 @@ pub(super) fn time() -> Kind<Duration> {
 /// A text that is not empty.
 pub(super) fn text() -> Kind<String> {
     kind("TEXT", "a text", |value| given(value).map(str::to_owned), |text| Value::Text(text.clone()))
+}
+
+/// A file's path.
+pub(super) fn path() -> Kind<PathBuf> {
+    let write = |path: &PathBuf| Value::Text(path.display().to_string());
+    kind("FILE", "the path of a file", |value| given(value).map(PathBuf::from), write)
 }
 
 /// A glob over names.

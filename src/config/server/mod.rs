@@ -33,8 +33,10 @@ mod tests;
 mod units;
 mod write;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::problems::Problems;
 use crate::gateway::GatewayConfig;
 
 pub use kind::Shape;
@@ -52,6 +54,10 @@ pub struct ServerConfig {
     pub demo: bool,
     /// How many tasks the sockets are spread over. Default: one for each core.
     pub shards: Option<usize>,
+    /// The certificate to serve TLS with, with its chain, in PEM. Default: none, for HTTP and WS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// What is logged. Default: `warn,channel_layers=info`.
     pub log: String,
     /// How it is logged. Default: as text.
@@ -72,8 +78,11 @@ pub enum LogFormat {
 }
 
 impl ServerConfig {
-    /// Makes of settings that may be left out what the gateway needs.
-    fn complete(&mut self) {
+    /// Makes of settings that may be left out what the gateway needs, and looks at those that need each other.
+    fn complete(&mut self, problems: &mut Problems) {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            problems.add("tls_cert and tls_key", "need each other: name the certificate's file and its key's");
+        }
         if let Some(shards) = self.shards {
             self.gateway.shards = shards;
         }
@@ -86,6 +95,8 @@ impl Default for ServerConfig {
             listen: "127.0.0.1:8000".to_owned(),
             demo: false,
             shards: None,
+            tls_cert: None,
+            tls_key: None,
             log: "warn,channel_layers=info".to_owned(),
             log_format: LogFormat::Text,
             gateway: GatewayConfig::default().with_shutdown_timeout(Duration::from_secs(8)),

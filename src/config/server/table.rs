@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::kind::{Field, Kind, Lens, Place, Shape, count, glob, list, optional, size, switch, text, time, word};
+use super::kind::{Field, Kind, Lens, Place, Shape, count, glob, list, optional, path, size, switch, text, time, word};
 use super::write::literal;
 use super::{LogFormat, ServerConfig};
 use crate::config::value::Value;
@@ -59,6 +59,12 @@ static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         volatile: list(glob()) => gateway.volatile;
         /// How many tasks the sockets are spread over; one for each core if left out.
         shards: optional(count(1)) => shards;
+    });
+    table.extend(part! { "TLS":
+        /// Serve HTTPS and WSS with this certificate and its chain, in PEM. Read again on SIGHUP.
+        tls_cert: optional(path()) => tls_cert;
+        /// The certificate's private key, in PEM.
+        tls_key: optional(path()) => tls_key;
     });
     table.extend(part! { "Limits":
         /// The most WebSockets at a time; a further one is answered with HTTP 503.

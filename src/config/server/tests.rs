@@ -31,6 +31,12 @@ fn resolved(setting: &Setting, said: &[(Place, &str)]) -> Resolved {
     let at = |place| said.iter().find(|(own, _)| *own == place).map(|(_, value)| *value);
     let variable = at(Place::Variable).map(|value| (setting.variable(), value));
     let mut sources = Sources::new(variable);
+    // Some settings need another.
+    for (one, other) in [("tls_cert", "tls_key"), ("tls_key", "tls_cert")] {
+        if setting.key() == one {
+            sources.flag(other, ["other"]);
+        }
+    }
     let value = at(Place::File).map(|value| match setting.shape() {
         Shape::Many => format!("[{value:?}]"),
         _ => format!("{value:?}"),
@@ -151,6 +157,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         hsots = []
         "#,
     );
+    sources.flag("tls_key", ["server.key"]);
     sources.flag("ping", ["-1"]);
     sources.flag("ping", ["20s"]);
     let found = problems(&sources);
@@ -166,12 +173,13 @@ fn everything_that_is_wrong_is_told_at_once() {
         "CHANNEL_LAYERS_PONG: must be a time above 0, such as 10 (seconds), 10s, 500ms or 1m",
         "CHANNEL_LAYERS_COMPRESSION: must be true or false",
         "CHANNEL_LAYERS_MAX_CONNECTIONS: must be a whole number from 1 on",
+        "tls_cert and tls_key: need each other: name the certificate's file and its key's",
         "--ping: must be a time above 0, such as 10 (seconds), 10s, 500ms or 1m",
     ] {
         assert!(found.iter().any(|problem| problem == expected), "{expected:?} is not in {found:#?}");
     }
     assert!(found.iter().any(|problem| problem.starts_with("REDIS_URL: not the URL of a Redis")), "{found:#?}");
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 14, "{found:#?}");
 }
 
 #[test]
