@@ -60,6 +60,7 @@ use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
+pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use stats::GatewayStats;
@@ -88,6 +89,7 @@ impl<L: ChannelLayer> Gateway<L> {
             connections: Arc::new(Connections::new(inboxes, config.max_connections)),
             counters,
             config,
+            api: api::Memory::new(),
         }))
     }
 
