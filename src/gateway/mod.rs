@@ -25,13 +25,13 @@
 pub mod session;
 pub mod websocket;
 
+mod api;
 mod auth;
 mod config;
 mod connection;
 mod connections;
 mod delivery;
 mod direct;
-mod http;
 mod hub;
 mod operation;
 mod roster;
@@ -60,7 +60,7 @@ use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
-pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Identity};
+pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use stats::GatewayStats;
 
@@ -98,7 +98,7 @@ impl<L: ChannelLayer> Gateway<L> {
     /// called when the server has stopped. Whether strangers can reach it is the application's business:
     /// [`allow_anonymous`](GatewayConfig::allow_anonymous) is looked at by [`serve`](Self::serve) only.
     pub fn router(&self) -> Router {
-        http::router(Arc::clone(&self.0))
+        api::router(Arc::clone(&self.0))
     }
 
     /// Serves until `shutdown` is ready, then closes every socket as [`shutdown`](Self::shutdown) does.

@@ -74,7 +74,7 @@ impl<L: ChannelLayer> Shared<L> {
             }
             Operation::Refresh { token } => {
                 let credentials = Credentials { token: Some(token), ..Credentials::default() };
-                let fresh = may.connect(&credentials).await.map_err(failed)?;
+                let fresh = may.refresh(&identity, &credentials).await.map_err(failed)?;
                 if fresh.user != identity.user {
                     let reason = "the fresh token is another user's".into();
                     return Err(Outcome::Failed(ErrorCode::PERMISSION_DENIED, reason));
