@@ -34,12 +34,14 @@ mod delivery;
 mod direct;
 mod hub;
 mod operation;
+mod origin;
 mod roster;
 mod serve;
 mod shard;
 mod shared;
 mod socket;
 mod stats;
+mod tally;
 mod upgrade;
 
 use std::fmt;
@@ -85,7 +87,7 @@ impl<L: ChannelLayer> Gateway<L> {
             hub: Hub::new(Arc::clone(&layer), Arc::clone(&config), Arc::clone(&counters), Arc::clone(&inboxes)),
             layer,
             authorizer: Arc::new(authorizer),
-            connections: Arc::new(Connections::new(inboxes, config.max_connections)),
+            connections: Arc::new(Connections::new(inboxes, &config)),
             counters,
             config,
         }))
@@ -149,11 +151,12 @@ impl<L: ChannelLayer> Gateway<L> {
         Ok(())
     }
 
-    /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections and
-    /// no more requests, hands what has arrived for the groups here to their members, and then closes every socket
-    /// with 4000, asking each client to stay away for its share of
-    /// [`reconnect_spread`](GatewayConfig::reconnect_spread). Returns when all have ended, or after
-    /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), when the rest are cut. The layer stays open.
+    /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections,
+    /// closes those there are a few at a time, over [`reconnect_spread`](GatewayConfig::reconnect_spread) or half of
+    /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), while the others go on; then takes no more requests, hands
+    /// what has arrived for the groups here to their members, and closes the rest, which is all where there are few.
+    /// Each is closed with 4000 and asked to stay away for its share of `reconnect_spread`. Returns when all have
+    /// ended, or after `shutdown_timeout`, when what is left is cut. The layer stays open.
     ///
     /// # Cancel safety
     ///
@@ -161,9 +164,11 @@ impl<L: ChannelLayer> Gateway<L> {
     /// none. Calling it again goes on.
     pub async fn shutdown(&self) {
         let connections = &self.0.connections;
+        let spread = self.0.config.reconnect_spread;
         let orderly = async {
+            connections.drain(spread.min(self.0.config.shutdown_timeout / 2), spread).await;
             connections.hush().await;
-            connections.shut_down(self.0.config.reconnect_spread);
+            connections.shut_down(spread);
             connections.wait().await;
         };
         if timeout(self.0.config.shutdown_timeout, orderly).await.is_err() {
@@ -182,7 +187,7 @@ impl<L: ChannelLayer> Gateway<L> {
 
     /// What the gateway has done since it was made.
     pub fn stats(&self) -> GatewayStats {
-        self.0.counters.snapshot(self.0.connections.len())
+        self.0.counters.snapshot(self.0.connections.len(), self.0.connections.users())
     }
 
     /// The layer behind the gateway.

@@ -25,8 +25,8 @@ use crate::protocol::{
 
 use super::GatewayConfig;
 use clock::Clock;
-use rate::{Pace, Rate};
 pub(in crate::gateway) use clock::after;
+use rate::{Pace, Rate};
 
 pub(in crate::gateway) use request::check_type;
 

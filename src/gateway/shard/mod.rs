@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Lost(Arc<Roster>, GroupCode),
     /// Take no more requests. What it is told with is dropped once none is in hand.
     Hush(mpsc::Sender<()>),
+    /// Close so many connections that have no request in hand; the first is asked to stay away for the first time, each
+    /// further one for `step` longer.
+    Retire { most: usize, first: Duration, step: Duration },
     /// Close every connection; the first is asked to stay away for the first time, each further one for the second one
     /// longer.
     ShutDown(Duration, Duration),
@@ -117,6 +120,13 @@ struct Seat {
     connection: Connection,
     bell: Arc<Bell>,
     waker: Waker,
+}
+
+impl Seat {
+    /// Whether it can close now without leaving a request unanswered.
+    fn is_idle(&self) -> bool {
+        !self.connection.is_busy() && !self.connection.is_closing()
+    }
 }
 
 impl<L: ChannelLayer> Shard<L> {
@@ -206,6 +216,7 @@ impl<L: ChannelLayer> Shard<L> {
                 Some(Command::Open(opening)) => self.open(*opening),
                 Some(Command::Lost(roster, code)) => self.lose(&roster, code),
                 Some(Command::Hush(busy)) => (self.quiet, self.busy) = (true, Some(busy)),
+                Some(Command::Retire { most, first, step }) => self.retire(most, first, step),
                 Some(Command::ShutDown(first, step)) => self.shut_down(first, step),
                 Some(Command::Abort) => self.slots.taken().into_iter().for_each(|slot| self.remove(slot)),
             }
@@ -247,7 +258,7 @@ impl<L: ChannelLayer> Shard<L> {
                         lost += 1;
                         slow.push(slot);
                     }
-                    Taken::Closing => {}
+                    Taken::Deaf => {}
                 }
             }
             let messages = some.len() as u64;
@@ -300,6 +311,15 @@ impl<L: ChannelLayer> Shard<L> {
             });
         }
         roster.part(self.number).end_losing();
+    }
+
+    fn retire(&mut self, most: usize, first: Duration, step: Duration) {
+        let mut idle = self.slots.taken();
+        idle.retain(|slot| self.slots.get(*slot).is_some_and(|seat| seat.is_idle()));
+        idle.truncate(most);
+        for (place, slot) in (0..).zip(idle) {
+            self.input(slot, Input::Shutdown(first + step * place));
+        }
     }
 
     fn shut_down(&mut self, first: Duration, step: Duration) {
