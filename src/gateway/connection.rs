@@ -19,6 +19,7 @@ use bytes::Bytes;
 use super::auth::{Credentials, Identity};
 use super::config::GatewayConfig;
 use super::connections::{LocalChannel, Permit};
+use super::control::Order;
 use super::delivery::{Form, Press, Run};
 use super::direct::Direct;
 use super::hub::Membership;
@@ -38,6 +39,9 @@ const FRAMES: usize = 32;
 
 /// How many bytes of answers may wait to be written before no more requests are read.
 const UNREAD_ANSWERS: usize = 16 * 1024;
+
+/// How many orders are kept for a connection whose request runs.
+const ORDERS: usize = 64;
 
 /// The most that answering a control frame can take (RFC 6455, section 5.5).
 const CONTROL: usize = 127;
@@ -65,6 +69,8 @@ pub(crate) struct Connection {
     channel: Option<OwnChannel>,
     memberships: HashMap<GroupName, Member>,
     operation: Option<Running>,
+    /// Orders that came while an operation ran: who the client is and where it is a member may be known only after it.
+    orders: Vec<Arc<Order>>,
     pub(crate) alarm: Alarm,
     /// Bytes of answers since the peer took everything.
     answers: usize,
@@ -149,6 +155,7 @@ impl Connection {
             channel: None,
             memberships: HashMap::new(),
             operation: None,
+            orders: Vec::new(),
             alarm: Alarm::default(),
             answers: 0,
             hears: false,
@@ -271,6 +278,35 @@ impl Connection {
         }
     }
 
+    /// Does as the server wants, if it concerns this connection.
+    pub(crate) fn obey<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, order: &Arc<Order>) -> bool {
+        let concerned = self.carry_out(host, order);
+        match &self.operation {
+            None => {}
+            Some(_) if self.orders.len() < ORDERS => self.orders.push(Arc::clone(order)),
+            Some(_) => self.handle(host, Input::Close(CloseCode::INTERNAL, "a request takes too long".into())),
+        }
+        concerned
+    }
+
+    fn carry_out<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, order: &Order) -> bool {
+        let (Some(identity), Some(channel), None) = (&self.identity, &self.channel, self.closing) else { return false };
+        if !order.who().selects(identity, channel.mailbox.channel()) {
+            return false;
+        }
+        match order {
+            Order::Disconnect { reconnect, reason, .. } => {
+                let (code, reason) = Order::close(*reconnect, reason.as_deref());
+                self.handle(host, Input::Close(code, reason));
+            }
+            Order::Leave { group, .. } => {
+                self.leave(host.rooms, group);
+                self.handle(host, Input::GroupLost(group.clone(), GroupCode::BY_SERVER));
+            }
+        }
+        true
+    }
+
     /// Lets the session know of something, and does what it says.
     pub(crate) fn handle<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, input: Input) {
         match self.session.handle(input, host.now) {
@@ -348,6 +384,9 @@ impl Connection {
         self.handle(host, Input::Done(outcome));
         // After the welcome is queued, so that nothing comes before it.
         self.hears = self.session.is_open();
+        for order in std::mem::take(&mut self.orders) {
+            self.carry_out(host, &order);
+        }
         true
     }
 

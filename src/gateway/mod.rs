@@ -30,6 +30,7 @@ mod auth;
 mod config;
 mod connection;
 mod connections;
+mod control;
 mod delivery;
 mod direct;
 mod hub;
@@ -58,12 +59,14 @@ use tokio::time::timeout;
 use crate::layer::{ChannelLayer, Health, Layer};
 use crate::{Error, ErrorKind, Result};
 use connections::Connections;
+use control::Control;
 use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
+pub use control::{GroupCount, Node, Order, Selector, Survey};
 pub use stats::GatewayStats;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
@@ -90,6 +93,7 @@ impl<L: ChannelLayer> Gateway<L> {
             connections: Arc::new(Connections::new(inboxes, &config)),
             counters,
             config,
+            control: Control::new(),
         }))
     }
 
@@ -135,6 +139,7 @@ impl<L: ChannelLayer> Gateway<L> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
         self.check_listener(&listener)?;
+        Control::start(&self.0);
         let (stop, stopped) = watch::channel(false);
         let serving = serve::serve(listener, router, self.0.config.max_connections, stopped);
         let ending = async {
@@ -176,7 +181,49 @@ impl<L: ChannelLayer> Gateway<L> {
             tracing::warn!(cut, "connections did not close in time and were cut");
             connections.wait().await;
         }
+        self.0.say_goodbye().await;
         self.0.hub.stop();
+    }
+
+    /// Carries an order out on every gateway of the layer: disconnects clients, or puts them out of a group. Returns how
+    /// many connections of this process it concerned.
+    ///
+    /// ```no_run
+    /// # use channel_layers::gateway::{Gateway, Order, Selector};
+    /// # async fn logged_out(gateway: &Gateway) -> channel_layers::Result<()> {
+    /// gateway.order(Order::disconnect(Selector::user("ann")).because("logged out")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] where it selects nobody. Those of the layer where the other gateways could not be told; it
+    /// is carried out here even then.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future may have carried it out, here or everywhere.
+    pub async fn order(&self, order: Order) -> Result<usize> {
+        self.0.order(order).await
+    }
+
+    /// This gateway and the others on the layer, this one first. The others tell of themselves every 5 s, and are left
+    /// out when they have not for 15 s.
+    pub fn nodes(&self) -> Vec<Node> {
+        let mut nodes = vec![self.0.node()];
+        nodes.extend(self.0.other_nodes());
+        nodes
+    }
+
+    /// Which groups that begin with `prefix` have members, and how many, in all gateways on the layer. Asks each of them,
+    /// which takes a message there and one back, and at most a second.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing behind.
+    pub async fn survey(&self, prefix: &str) -> Survey {
+        self.0.survey(prefix).await
     }
 
     /// Whether the layer carries messages right now: what readiness should be decided by. A gateway whose layer does

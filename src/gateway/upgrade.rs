@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::auth::Credentials;
 use super::connection::Opening;
 use super::connections::{Crowded, Permit};
+use super::control::Control;
 use super::delivery::Form;
 use super::origin;
 use super::shard::{Command, Shard};
@@ -123,6 +124,7 @@ fn start<L: ChannelLayer>(
     deflated: bool,
     credentials: Box<Credentials>,
 ) -> Result<(), Crowded> {
+    Control::start(shared);
     let permit = shared.connections.admit(credentials.peer.map(|peer| peer.ip()))?;
     let shared = Arc::clone(shared);
     tokio::spawn(async move {

@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{coop, yield_now};
 
 use super::connection::{Connection, Opening, Taken, Turn};
+use super::control::Order;
 use super::delivery::{Delivery, Press, Run};
 use super::roster::{Bounds, Roster};
 use super::session::Input;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Send(Key, Message),
     /// The members of a room have missed something, and are put out.
     Lost(Arc<Roster>, GroupCode),
+    /// Do as the server wants with the connections that it selects, and say how many those are.
+    Order(Arc<Order>, mpsc::UnboundedSender<usize>),
     /// Take no more requests. What it is told with is dropped once none is in hand.
     Hush(mpsc::Sender<()>),
     /// Close so many connections that have no request in hand; the first is asked to stay away for the first time, each
@@ -215,6 +218,7 @@ impl<L: ChannelLayer> Shard<L> {
                 Some(Command::Send(key, message)) => self.send(key, message),
                 Some(Command::Open(opening)) => self.open(*opening),
                 Some(Command::Lost(roster, code)) => self.lose(&roster, code),
+                Some(Command::Order(order, count)) => self.order(&order, &count),
                 Some(Command::Hush(busy)) => (self.quiet, self.busy) = (true, Some(busy)),
                 Some(Command::Retire { most, first, step }) => self.retire(most, first, step),
                 Some(Command::ShutDown(first, step)) => self.shut_down(first, step),
@@ -311,6 +315,18 @@ impl<L: ChannelLayer> Shard<L> {
             });
         }
         roster.part(self.number).end_losing();
+    }
+
+    fn order(&mut self, order: &Arc<Order>, count: &mpsc::UnboundedSender<usize>) {
+        let mut concerned = 0;
+        for slot in self.slots.taken() {
+            self.visit(slot, |seat, host, _| {
+                concerned += usize::from(seat.connection.obey(host, order));
+                Turn::Rest
+            });
+        }
+        // Nobody may want to know any more.
+        let _ = count.send(concerned);
     }
 
     fn retire(&mut self, most: usize, first: Duration, step: Duration) {
