@@ -3,7 +3,9 @@
 use std::future::ready;
 
 use channel_layers::ErrorKind;
-use channel_layers::gateway::{Authorizer, Credentials, Decision, Gateway, GatewayConfig, Grants, Identity, Order, Right, Selector};
+use channel_layers::gateway::{
+    Authorizer, Credentials, Decision, Gateway, GatewayConfig, Grants, Identity, Order, Right, Selector,
+};
 use channel_layers::layer::{ChannelLayer, Layer};
 use serde_json::{Value, json};
 
@@ -26,7 +28,8 @@ async fn two() -> (Server, Server) {
     let layer = Layer::default();
     let start = || Server::of(Gateway::with_authorizer(layer.clone(), GatewayConfig::default(), ByToken));
     let (one, other) = (start().await, start().await);
-    eventually("they know of each other", || [&one, &other].iter().all(|server| server.gateway.nodes().len() == 2)).await;
+    eventually("they know of each other", || [&one, &other].iter().all(|server| server.gateway.nodes().len() == 2))
+        .await;
     (one, other)
 }
 
