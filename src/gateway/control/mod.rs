@@ -122,9 +122,9 @@ impl<L: ChannelLayer> Shared<L> {
 
     /// Carries an order out here.
     async fn obey(&self, order: Order) -> usize {
-        let (count, mut counts) = mpsc::unbounded_channel();
-        let order = Arc::new(order);
         let inboxes = self.connections.inboxes();
+        let (count, mut counts) = mpsc::channel(inboxes.len());
+        let order = Arc::new(order);
         inboxes.iter().for_each(|inbox| inbox.tell(Command::Order(Arc::clone(&order), count.clone())));
         drop(count);
         let mut sum = 0;

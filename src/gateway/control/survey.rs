@@ -44,7 +44,7 @@ type Answer = Vec<(GroupName, u64)>;
 
 /// Surveys that wait for answers.
 #[derive(Debug, Default)]
-pub(super) struct Surveys(Mutex<HashMap<u64, mpsc::UnboundedSender<Answer>>>);
+pub(super) struct Surveys(Mutex<HashMap<u64, mpsc::Sender<Answer>>>);
 
 /// A survey that is waited for.
 struct Open<'a> {
@@ -55,19 +55,19 @@ struct Open<'a> {
 impl Surveys {
     pub(super) fn answer(&self, id: u64, groups: Answer) {
         if let Some(waiting) = self.lock().get(&id) {
-            // Nobody hears it who no longer waits.
-            let _ = waiting.send(groups);
+            // Nobody hears it who no longer waits, and more than were asked do not answer.
+            let _ = waiting.try_send(groups);
         }
     }
 
-    fn open(&self) -> (Open<'_>, mpsc::UnboundedReceiver<Answer>) {
-        let (sender, answers) = mpsc::unbounded_channel();
+    fn open(&self, asked: usize) -> (Open<'_>, mpsc::Receiver<Answer>) {
+        let (sender, answers) = mpsc::channel(asked);
         let id = fastrand::u64(1..i64::MAX.unsigned_abs());
         self.lock().insert(id, sender);
         (Open { surveys: self, id }, answers)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, mpsc::UnboundedSender<Answer>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<Answer>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +87,7 @@ impl<L: ChannelLayer> Shared<L> {
         add(self.hub.counts(prefix, MOST));
         let mut missing = self.other_nodes().len();
         if let (Some(reply), 1..) = (self.control.channel.get(), missing) {
-            let (open, mut answers) = self.control.surveys.open();
+            let (open, mut answers) = self.control.surveys.open(missing);
             let (from, prefix) = (self.control.name.clone(), prefix.to_owned());
             self.tell(&Told::Ask { from, reply: reply.clone(), id: open.id, prefix }).await;
             let gather = async {

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// The members of a room have missed something, and are put out.
     Lost(Arc<Roster>, GroupCode),
     /// Do as the server wants with the connections that it selects, and say how many those are.
-    Order(Arc<Order>, mpsc::UnboundedSender<usize>),
+    Order(Arc<Order>, mpsc::Sender<usize>),
     /// Take no more requests. What it is told with is dropped once none is in hand.
     Hush(mpsc::Sender<()>),
     /// Close so many connections that have no request in hand; the first is asked to stay away for the first time, each
@@ -317,7 +317,7 @@ impl<L: ChannelLayer> Shard<L> {
         roster.part(self.number).end_losing();
     }
 
-    fn order(&mut self, order: &Arc<Order>, count: &mpsc::UnboundedSender<usize>) {
+    fn order(&mut self, order: &Arc<Order>, count: &mpsc::Sender<usize>) {
         let mut concerned = 0;
         for slot in self.slots.taken() {
             self.visit(slot, |seat, host, _| {
@@ -325,8 +325,8 @@ impl<L: ChannelLayer> Shard<L> {
                 Turn::Rest
             });
         }
-        // Nobody may want to know any more.
-        let _ = count.send(concerned);
+        // There is room for one of each shard; nobody may want to know any more.
+        let _ = count.try_send(concerned);
     }
 
     fn retire(&mut self, most: usize, first: Duration, step: Duration) {
