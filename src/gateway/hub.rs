@@ -11,7 +11,7 @@
 //! never joined again, the next join opens a new one on a new channel; a room is in the map before its channel is in
 //! the group, so no loss passes it by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
@@ -112,25 +112,19 @@ impl<L: ChannelLayer> Hub<L> {
         room.map_or(0, |room| room.roster.members())
     }
 
-    /// The first groups with members in this process, by name: those that begin with a prefix and come after a name, with
-    /// how many members they have. Also how many groups there are in all.
-    pub(crate) fn census(&self, prefix: &str, after: &str, limit: usize) -> (BTreeMap<String, usize>, usize) {
-        let rooms = lock(&self.rooms);
-        let mut first = BTreeMap::new();
-        for (group, room) in rooms.iter() {
-            let name = group.as_str();
-            let behind = first.last_key_value().is_some_and(|(last, _)| first.len() >= limit && name > *last);
-            if name.starts_with(prefix) && name > after && !behind {
-                first.insert(name, room);
-                if first.len() > limit {
-                    first.pop_last();
-                }
-            }
-        }
-        let (first, count): (Vec<_>, _) = (first.into_values().filter_map(Weak::upgrade).collect(), rooms.len());
-        drop(rooms);
-        let members = |room: &Arc<Room>| (room.roster.group().to_string(), room.roster.members());
-        (first.iter().map(members).collect(), count)
+    /// How many groups have members in this process.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.rooms).len()
+    }
+
+    /// Groups whose names begin with `prefix` and their members in this process: the first ones by name.
+    pub(crate) fn counts(&self, prefix: &str, most: usize) -> Vec<(GroupName, u64)> {
+        let wanted = all(&self.rooms).into_iter().filter(|room| room.roster.group().as_str().starts_with(prefix));
+        let mut counts: Vec<_> =
+            wanted.map(|room| (room.roster.group().clone(), room.roster.members() as u64)).collect();
+        counts.sort_unstable();
+        counts.truncate(most);
+        counts
     }
 
     fn room(&self, group: &GroupName) -> Arc<Room> {

@@ -6,6 +6,7 @@ use super::api;
 use super::auth::Authorizer;
 use super::config::GatewayConfig;
 use super::connections::Connections;
+use super::control::Control;
 use super::hub::Hub;
 use super::stats::Counters;
 
@@ -18,4 +19,5 @@ pub(crate) struct Shared<L> {
     pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) api: api::Memory,
+    pub(crate) control: Control,
 }

@@ -25,7 +25,7 @@ pub(super) async fn alive() -> &'static str {
 
 /// Whether clients should be sent here. Strangers may ask, so the reason names no server; `/api/info` does.
 pub(super) async fn ready<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>>) -> Response {
-    let reason = if shared.connections.shutting_down() {
+    let reason = if shared.connections.draining() {
         Some("the gateway shuts down")
     } else if !shared.layer.health().is_ready() {
         Some("the channel layer does not carry messages")

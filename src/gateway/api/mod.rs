@@ -19,7 +19,6 @@ mod once;
 mod reply;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
@@ -37,20 +36,10 @@ pub(crate) use failure::Failure;
 pub use keys::ApiKeys;
 
 /// What the HTTP side remembers from one request to the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// What tells this process from others.
-    node: String,
-    started: Instant,
     guesses: Guesses,
     answers: Arc<Answers>,
-}
-
-impl Memory {
-    pub(crate) fn new() -> Self {
-        let node = format!("{:016x}", fastrand::u64(..));
-        Self { node, started: Instant::now(), guesses: Guesses::default(), answers: Arc::default() }
-    }
 }
 
 /// The gateway's routes.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::get;
 use crate::support::{Server, eventually};
 
-async fn info(server: &Server, query: &str) -> Value {
+async fn info<L: ChannelLayer>(server: &Server<L>, query: &str) -> Value {
     let answer = get(server.address, &format!("/api/info{query}"), &[]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
@@ -23,49 +23,39 @@ async fn it_tells_of_connections_groups_and_the_layer() {
     let server = Server::start(GatewayConfig::default().with_shards(3)).await;
     let _clients = (server.join("news").await, server.join("news").await, server.join("chat.lobby").await);
     let mut info = info(&server, "").await;
-    let uptime = info["nodes"][0]["uptime"].take();
-    assert!(uptime.as_f64().unwrap() < 60.0, "{uptime}");
+    assert!(info["nodes"][0]["uptime"].take().is_u64());
     let node = info["nodes"][0]["node"].take();
     assert_eq!(node.as_str().unwrap().len(), 16);
-    let layer = json!({"name": "memory", "ready": true, "hosts": []});
-    assert_eq!(
-        info,
-        json!({
-            "nodes": [{
-                "node": null, "version": env!("CARGO_PKG_VERSION"), "uptime": null, "connections": 3, "groups": 2,
-                "shards": 3, "shutting_down": false, "layer": layer,
-            }],
-            "connections": 3,
-            "groups": [{"group": "chat.lobby", "members": 1}, {"group": "news", "members": 2}],
-            "more": false,
-        })
-    );
+    let node = json!({
+        "node": null, "version": env!("CARGO_PKG_VERSION"), "uptime": null, "connections": 3, "users": 0, "groups": 2,
+        "draining": false,
+    });
+    let expected = json!({
+        "nodes": [node], "missing": 0, "connections": 3,
+        "groups": [{"group": "chat.lobby", "members": 1}, {"group": "news", "members": 2}], "more": false,
+        "layer": {"name": "memory", "ready": true, "hosts": []},
+    });
+    assert_eq!(info, expected);
 }
 
 #[tokio::test]
-async fn groups_are_listed_by_prefix_and_in_pages() {
+async fn groups_are_listed_by_prefix_up_to_a_limit() {
     let server = Server::start(GatewayConfig::default()).await;
     let mut client = server.connect().await;
     for number in 0..25 {
         client.ok(json!({"op": "group_add", "group": format!("chat.{number:02}")})).await;
     }
     client.ok(json!({"op": "group_add", "group": "news"})).await;
-    let (mut listed, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = info(&server, &format!("?groups=chat.&limit=10&after={after}")).await;
-        listed.extend(names(&page).into_iter().map(str::to_owned));
-        after = listed.last().unwrap().clone();
-        if page["more"] == false {
-            break;
-        }
-        assert_eq!(names(&page).len(), 10);
+    for (query, listed, more) in [("?groups=chat.&limit=10", 10, true), ("?groups=chat.&limit=25", 25, false)] {
+        let page = info(&server, query).await;
+        let expected: Vec<_> = (0..listed).map(|number| format!("chat.{number:02}")).collect();
+        assert_eq!((names(&page), &page["more"]), (expected.iter().map(String::as_str).collect(), &json!(more)));
     }
-    assert_eq!(listed, (0..25).map(|number| format!("chat.{number:02}")).collect::<Vec<_>>());
     assert_eq!(names(&info(&server, "?groups=n").await), ["news"]);
     drop(client);
     eventually("the groups are left", || server.gateway.stats().connections == 0).await;
     assert_eq!(names(&info(&server, "").await), [""; 0]);
-    for query in ["?limit=0", "?limit=1001", "?limit=x", "?limits=1"] {
+    for query in ["?limit=0", "?limit=501", "?limit=x", "?limits=1"] {
         let answer = get(server.address, &format!("/api/info{query}"), &[]).await;
         assert_eq!(answer.refusal(), (400, 106), "{query}");
     }
@@ -83,7 +73,7 @@ async fn ready_is_a_gateway_whose_layer_carries_messages() {
     let reason = "the channel layer does not carry messages";
     assert_eq!((answer.status, answer.json()), (503, json!({"ready": false, "reason": reason})));
     assert_eq!(get(sick.address, "/healthz", &[]).await.status, 200);
-    let layer = &info(&sick, "").await["nodes"][0]["layer"];
+    let layer = &info(&sick, "").await["layer"];
     assert_eq!((&layer["ready"], &layer["hosts"][0]["lag"]), (&json!(false), &Value::Null));
     assert!(layer["hosts"][0]["host"].as_str().unwrap().contains("127.0.0.1:1"), "{layer}");
     sick.gateway.layer().close().await.unwrap();
