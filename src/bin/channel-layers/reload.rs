@@ -11,7 +11,9 @@ use crate::signal::Hangups;
 
 /// Things that can be read again, under names for the log.
 #[derive(Default)]
-pub(crate) struct Reloads(Vec<(&'static str, Box<dyn Fn() -> Result<()> + Send>)>);
+pub(crate) struct Reloads(Vec<(&'static str, Reload)>);
+
+type Reload = Box<dyn Fn() -> Result<()> + Send>;
 
 impl Reloads {
     pub(crate) fn add(&mut self, name: &'static str, reload: impl Fn() -> Result<()> + Send + 'static) {
