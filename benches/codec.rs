@@ -100,6 +100,14 @@ fn serde_json_reads_the_large_message_as_a_tree(bencher: Bencher<'_, '_>) {
 
 /// Payloads of the frames that both decoders read, from a stream into a buffer of the same size.
 const PAYLOADS: [usize; 2] = [128, 64 * 1024];
+
+/// Messages of both kinds and of either length.
+const FRAMES: [(FrameKind, usize); 4] = [
+    (FrameKind::Binary, PAYLOADS[0]),
+    (FrameKind::Binary, PAYLOADS[1]),
+    (FrameKind::Text, PAYLOADS[0]),
+    (FrameKind::Text, PAYLOADS[1]),
+];
 const READ_BUFFER: usize = 16 * 1024;
 
 /// A client that sends the same frame for ever.
@@ -158,7 +166,8 @@ fn next(stream: &mut Endless, buffer: &mut [u8], at: &mut usize, decoder: &mut D
     }
 }
 
-fn decode(bencher: Bencher<'_, '_>, kind: FrameKind, payload: usize) {
+#[divan::bench(args = FRAMES)]
+fn decode_frame(bencher: Bencher<'_, '_>, (kind, payload): (FrameKind, usize)) {
     let (mut stream, mut decoder) = (Endless::new(kind, payload), Decoder::new(payload));
     let (mut buffer, mut at) = (vec![0; READ_BUFFER], READ_BUFFER);
     bencher.counter(BytesCount::new(payload)).bench_local(|| {
@@ -166,32 +175,13 @@ fn decode(bencher: Bencher<'_, '_>, kind: FrameKind, payload: usize) {
     });
 }
 
-fn tungstenite_decodes(bencher: Bencher<'_, '_>, kind: FrameKind, payload: usize) {
+#[divan::bench(args = FRAMES)]
+fn decode_frame_tungstenite(bencher: Bencher<'_, '_>, (kind, payload): (FrameKind, usize)) {
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
     let mut socket = WebSocket::from_raw_socket(Endless::new(kind, payload), Role::Server, Some(config));
     bencher.counter(BytesCount::new(payload)).bench_local(|| {
         assert!(socket.read().is_ok());
     });
-}
-
-#[divan::bench(args = PAYLOADS)]
-fn decode_binary_frame(bencher: Bencher<'_, '_>, payload: usize) {
-    decode(bencher, FrameKind::Binary, payload);
-}
-
-#[divan::bench(args = PAYLOADS)]
-fn decode_binary_frame_tungstenite(bencher: Bencher<'_, '_>, payload: usize) {
-    tungstenite_decodes(bencher, FrameKind::Binary, payload);
-}
-
-#[divan::bench(args = PAYLOADS)]
-fn decode_text_frame(bencher: Bencher<'_, '_>, payload: usize) {
-    decode(bencher, FrameKind::Text, payload);
-}
-
-#[divan::bench(args = PAYLOADS)]
-fn decode_text_frame_tungstenite(bencher: Bencher<'_, '_>, payload: usize) {
-    tungstenite_decodes(bencher, FrameKind::Text, payload);
 }
 
 /// A frame that is whole in one read: allocated, copied and unmasked at once.

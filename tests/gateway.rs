@@ -7,12 +7,14 @@ mod gateway {
     mod authorizer;
     mod close_codes;
     mod compression;
+    mod control;
     mod delivery;
     mod error_codes;
     mod framing;
     mod handshake;
     mod http;
     mod layer_events;
+    mod limits;
     mod session;
     mod shutdown;
     mod tls;

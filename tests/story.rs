@@ -1,9 +1,10 @@
 //! The story that channel layers are for, with the project in examples/django and the commands of its guide: browsers on
 //! two gateways and on Django's own socket, a Django view, and background tasks in both languages, each in a process of
-//! its own, share one Redis. Everyone hears everyone.
+//! its own, share one Redis. Everyone hears everyone, also after that Redis has lost everything.
 #![cfg(not(target_family = "wasm"))]
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use channel_layers::client::{Client, ClientConfig, Group};
 use channel_layers::{Message, message};
@@ -76,6 +77,41 @@ impl AtGateway {
     }
 }
 
+/// The frames that a browser at a gateway is sent, as they are.
+struct Frames(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Frames {
+    /// A browser in the lobby.
+    async fn join(gateway: &Gateway) -> Self {
+        let url = format!("{}/ws", gateway.url.replace("http://", "ws://"));
+        let (socket, _) = within("the gateway lets a browser in", connect_async(url)).await.unwrap();
+        let mut frames = Self(socket);
+        for (request, answer) in [
+            (json!({"op": "connect", "id": 1}), "welcome"),
+            (json!({"op": "group_add", "id": 2, "group": "chat.lobby"}), "ok"),
+        ] {
+            frames.0.send(tungstenite::Message::text(request.to_string())).await.unwrap();
+            frames.until(answer).await;
+        }
+        frames
+    }
+
+    /// Waits for the next frame of this kind.
+    async fn until(&mut self, op: &str) -> Value {
+        let arrives = async {
+            loop {
+                if let tungstenite::Message::Text(text) = self.0.next().await.unwrap().unwrap() {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    if frame["op"] == op {
+                        return frame;
+                    }
+                }
+            }
+        };
+        within(op, arrives).await
+    }
+}
+
 /// A browser whose socket Django holds.
 struct AtDjango(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -103,6 +139,15 @@ impl AtDjango {
     }
 }
 
+/// Says something from a process that talks to Redis itself.
+async fn say_by_command(redis: &RedisServer, backend: Backend, text: &str) {
+    let message = json!({"type": "chat.message", "text": text}).to_string();
+    let command = command(redis, backend, &["group-send", "chat.lobby", &message]);
+    let mut command = tokio::process::Command::from(command);
+    let output = within("a command sends", command.kill_on_drop(true).output()).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 async fn everyone_hears_everyone(backend: Backend) {
     let redis = RedisServer::start().await;
     let site = Site::start(&redis.url(), backend).await;
@@ -118,13 +163,7 @@ async fn everyone_hears_everyone(backend: Backend) {
             "Django" => three.say(&text).await,
             "a view" => site.post("lobby", &text).await,
             "manage.py" => site.manage(&["say", "lobby", &text]).await,
-            _ => {
-                let message = json!({"type": "chat.message", "text": text}).to_string();
-                let command = command(&redis, backend, &["group-send", "chat.lobby", &message]);
-                let mut command = tokio::process::Command::from(command);
-                let output = within("a command sends", command.kill_on_drop(true).output()).await.unwrap();
-                assert!(output.status.success(), "{output:?}");
-            }
+            _ => say_by_command(&redis, backend, &text).await,
         }
         // The next message and no other: nobody hears anything twice.
         assert_eq!(one.hear().await, text);
@@ -154,4 +193,40 @@ async fn everyone_hears_everyone_over_core() {
 #[tokio::test]
 async fn everyone_hears_everyone_over_pubsub() {
     everyone_hears_everyone(Backend::PubSub).await;
+}
+
+/// How soon after a Redis is back everybody must hear everybody again.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A Redis is killed and comes back empty. Open sockets stay open, are told to load their state again (2502), and hear
+/// what is said; nobody does anything about it.
+async fn an_empty_redis_is_healed(backend: Backend) {
+    let mut redis = RedisServer::start().await;
+    let (here, there) = (Gateway::start(&redis, backend).await, Gateway::start(&redis, backend).await);
+    let (mut one, mut two) = (AtGateway::join(&here).await, AtGateway::join(&there).await);
+    let mut frames = Frames::join(&here).await;
+    one.say("before").await;
+    assert_eq!((one.hear().await, two.hear().await), ("before".to_owned(), "before".to_owned()));
+
+    redis.restart_empty().await;
+    let back = Instant::now();
+    let told = frames.until("group_discarded").await;
+    assert_eq!((&told["group"], &told["code"]), (&json!("chat.lobby"), &json!(2502)), "{told}");
+    for browser in [&mut one, &mut two] {
+        until!("a browser hears what is said now", {
+            say_by_command(&redis, backend, "after").await;
+            matches!(tokio::time::timeout(Duration::from_millis(500), browser.hear()).await.as_deref(), Ok("after"))
+        });
+    }
+    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+}
+
+#[tokio::test]
+async fn an_empty_redis_is_healed_over_core() {
+    an_empty_redis_is_healed(Backend::Core).await;
+}
+
+#[tokio::test]
+async fn an_empty_redis_is_healed_over_pubsub() {
+    an_empty_redis_is_healed(Backend::PubSub).await;
 }

@@ -9,6 +9,8 @@ mod websocket {
     mod frames;
     mod limits;
     mod memory;
+    #[path = "../support/opcode.rs"]
+    mod opcode;
     mod properties;
     mod tungstenite;
     mod utf8;

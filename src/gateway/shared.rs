@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::auth::Authorizer;
 use super::config::GatewayConfig;
 use super::connections::Connections;
+use super::control::Control;
 use super::hub::Hub;
 use super::stats::Counters;
 
@@ -16,4 +17,5 @@ pub(crate) struct Shared<L> {
     pub(crate) hub: Hub<L>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) control: Control,
 }

@@ -44,11 +44,12 @@ impl Counters {
         self.closes[place.unwrap_or(CloseCode::ALL.len())].add(1);
     }
 
-    pub(crate) fn snapshot(&self, connections: usize) -> GatewayStats {
+    pub(crate) fn snapshot(&self, connections: usize, users: usize) -> GatewayStats {
         let (last, by_code) = self.closes.split_last().expect("the array is one longer than the codes");
         let closes = CloseCode::ALL.iter().zip(by_code).map(|(code, n)| (code.0, n.get())).filter(|(_, n)| *n > 0);
         GatewayStats {
             connections,
+            users,
             accepted: self.accepted.get(),
             refused: self.refused.get(),
             frames_in: self.frames_in.get(),
@@ -71,6 +72,8 @@ impl Counters {
 pub struct GatewayStats {
     /// WebSockets that are open now.
     pub connections: usize,
+    /// Users that they are of; clients that nobody knows are of none.
+    pub users: usize,
     /// WebSockets that were accepted.
     pub accepted: u64,
     /// WebSockets that were refused because there were

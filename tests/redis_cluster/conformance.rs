@@ -135,3 +135,20 @@ impl<L: Redis> ChannelLayer for Apart<L> {
 
 channel_layers::conformance!(core, on::<RedisLayer>(), ());
 channel_layers::conformance!(pubsub, on::<RedisPubSubLayer>(), ());
+
+/// On a cluster pub/sub takes the sharded kind: of the other one every node tells all others every message.
+#[tokio::test]
+async fn what_is_subscribed_to_lives_on_its_shard() {
+    let layer = on::<RedisPubSubLayer>().layer(Settings::default()).await;
+    let mailbox = layer.mailbox("test", MailboxOptions::default()).await.unwrap();
+    layer.group_add(&GroupName::new("g").unwrap(), mailbox.channel()).await.unwrap();
+    let cluster = CLUSTER.get().expect("the layer is on it");
+    let mut sharded = Vec::new();
+    for master in 0..3 {
+        assert_eq!(cluster.node(master).ok(&["PUBSUB", "CHANNELS"]).await.texts(), [""; 0]);
+        sharded.extend(cluster.node(master).ok(&["PUBSUB", "SHARDCHANNELS"]).await.texts());
+    }
+    for topic in [mailbox.channel().to_string(), format!("case{:04}__group__g", layer.number)] {
+        assert_eq!(sharded.iter().filter(|own| **own == topic).count(), 1, "{topic} in {sharded:?}");
+    }
+}

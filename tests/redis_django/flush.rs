@@ -50,6 +50,9 @@ async fn a_flush_of_ours_empties_pythons() {
     within("a flush", rust.layer().flush()).await.unwrap();
     rust.group_send("g", &numbered(8)).await;
     for server in &sides.servers {
+        // Others wait while a server looks through all of its keys at once.
+        let used = server.info().await;
+        assert!(used.contains_key("cmdstat_scan") && !used.contains_key("cmdstat_keys"), "{used:?}");
         assert!(server.ok(&["KEYS", "*"]).await.list().is_empty());
     }
     python.group_add("g", &theirs).await.unwrap();

@@ -127,6 +127,42 @@ async fn where_is(servers: &[RedisServer], key: &str) -> Vec<(usize, u32)> {
     found
 }
 
+/// A server of its own, a master under sentinels and a server with TLS share the work.
+#[tokio::test]
+async fn hosts_of_all_kinds_beside_each_other() {
+    let (plain, sentinels, authority) = (RedisServer::start().await, Sentinels::start().await, Authority::new());
+    let secure = RedisServer::options().tls(&authority, false).start().await;
+    let guards = sentinels.addresses();
+    let hosts = json!([
+        plain.url(),
+        {
+            "sentinels": guards.iter().map(|at| json!([at.ip().to_string(), at.port()])).collect::<Vec<Value>>(),
+            "master_name": sentinels.name(),
+        },
+        format!("{}?ssl_ca_certs={}", secure.url(), authority.certificate()),
+    ]);
+    for backend in BACKENDS {
+        let sides = Sides::on(Vec::new(), backend, json!({"hosts": hosts})).await;
+        let Sides { python, rust, .. } = &sides;
+        let mut ours = rust.mailbox().await;
+        for n in 1..=20 {
+            // Where nothing tells that Python has subscribed, in pub/sub, it is there once it hears itself.
+            let (theirs, group) = (python.new_channel().await, format!("group-{n}"));
+            python.group_add(&group, &theirs).await.unwrap();
+            rust.group_add(&group, ours.channel().as_str()).await;
+            until!("Python hears its group", {
+                python.group_send(&group, numbered(0)).await.unwrap();
+                python.receive_many(&theirs, 1, PAUSE).await.unwrap() == [numbered(0)]
+            });
+            rust.group_send(&group, &numbered(n)).await;
+            until!("Python hears Rust", python.receive_many(&theirs, 1, PAUSE).await.unwrap() == [numbered(n)]);
+            until!("Rust hears both", next(&mut ours).await == numbered(n));
+            rust.send(&theirs, &numbered(n + 100)).await.unwrap();
+            until!("sent by name", python.receive_many(&theirs, 1, PAUSE).await.unwrap() == [numbered(n + 100)]);
+        }
+    }
+}
+
 /// Servers with TLS that ask for a certificate, as a URL and as a map.
 #[tokio::test]
 async fn hosts_with_tls() {

@@ -1,5 +1,6 @@
 //! What the tests against real sockets share: a gateway on a free port, and a WebSocket client that may misbehave.
 
+mod opcode;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;

@@ -146,30 +146,18 @@ fn families_6_14_and_6_15_incomplete() {
 #[test]
 fn families_6_16_to_6_19_impossible_and_overlong() {
     all("6.16", &[("fe", b"\xfe"), ("ff", b"\xff"), ("both", b"\xfe\xfe\xff\xff")], false);
-    let slash: [(&str, &[u8]); 5] = [
-        ("2", b"\xc0\xaf"),
-        ("3", b"\xe0\x80\xaf"),
-        ("4", b"\xf0\x80\x80\xaf"),
-        ("5", b"\xf8\x80\x80\x80\xaf"),
-        ("6", b"\xfc\x80\x80\x80\x80\xaf"),
-    ];
-    all("6.17", &slash, false);
-    let most: [(&str, &[u8]); 5] = [
-        ("2", b"\xc1\xbf"),
-        ("3", b"\xe0\x9f\xbf"),
-        ("4", b"\xf0\x8f\xbf\xbf"),
-        ("5", b"\xf8\x87\xbf\xbf\xbf"),
-        ("6", b"\xfc\x83\xbf\xbf\xbf\xbf"),
-    ];
-    all("6.18", &most, false);
-    let nul: [(&str, &[u8]); 5] = [
-        ("2", b"\xc0\x80"),
-        ("3", b"\xe0\x80\x80"),
-        ("4", b"\xf0\x80\x80\x80"),
-        ("5", b"\xf8\x80\x80\x80\x80"),
-        ("6", b"\xfc\x80\x80\x80\x80\x80"),
-    ];
-    all("6.19", &nul, false);
+    // A slash, the highest character that is one byte too long, and NUL: each in two to six bytes.
+    let slash: [&[u8]; 5] =
+        [b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"\xf8\x80\x80\x80\xaf", b"\xfc\x80\x80\x80\x80\xaf"];
+    let most: [&[u8]; 5] =
+        [b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xf8\x87\xbf\xbf\xbf", b"\xfc\x83\xbf\xbf\xbf\xbf"];
+    let nul: [&[u8]; 5] =
+        [b"\xc0\x80", b"\xe0\x80\x80", b"\xf0\x80\x80\x80", b"\xf8\x80\x80\x80\x80", b"\xfc\x80\x80\x80\x80\x80"];
+    for (family, sequences) in [("6.17", slash), ("6.18", most), ("6.19", nul)] {
+        for (at, bytes) in (1..).zip(sequences) {
+            assert!(!is_text(bytes), "case {family}.{at}: {bytes:x?}");
+        }
+    }
 }
 
 #[test]

@@ -4,12 +4,7 @@ use bytes::Bytes;
 use channel_layers::gateway::session::FrameKind;
 use channel_layers::gateway::websocket::{Decoder, Event};
 
-pub(crate) const CONTINUE: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
+pub(crate) use super::opcode::*;
 
 pub(crate) const FIN: u8 = 0x80;
 pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

@@ -25,11 +25,12 @@ const fn at(row: &'static str, clients: u64, figure: &'static str) -> At<'static
     At { row, clients, figure }
 }
 
-const ONE: At<'static> = at("window 1", 1000, "cpu_us");
-const SIXTEEN: At<'static> = at("window 16", 1000, "cpu_us");
+pub(crate) const ONE: At<'static> = at("window 1", 1000, "cpu_us");
+pub(crate) const SIXTEEN: At<'static> = at("window 16", 1000, "cpu_us");
 const DJANGO: At<'static> = at("window 1", 500, "deliveries_per_s");
 const P50: At<'static> = at("latency", 1000, "p50_ms");
-const P99: At<'static> = at("latency", 1000, "p99_ms");
+pub(crate) const P99: At<'static> = at("latency", 1000, "p99_ms");
+pub(crate) const IDLE: At<'static> = at("memory", 10_000, "bytes_per_client");
 
 const fn cpu(what: &'static str, at: At<'static>, peer: &'static str, bound: f64) -> Aim {
     Aim { what, ours: "gateway", at, beside: Some((at, peer)), bound: Bound::AtMost(bound), unit: "×" }
@@ -68,12 +69,7 @@ const AIMS: &[Aim] = &[
     },
     cpu("median latency, 20 broadcasts a second to 1,000 clients, beside uWebSockets.js", P50, "uws", 1.0),
     cpu("its 99th percentile", P99, "uws", 1.0),
-    absolute(
-        "memory of an idle client in one group, of 10,000",
-        at("memory", 10_000, "bytes_per_client"),
-        3072.0,
-        " B",
-    ),
+    absolute("memory of an idle client in one group, of 10,000", IDLE, 3072.0, " B"),
     absolute("10,000 clients at once: all connected and in a group", at("burst", 10_000, "last_s"), 10.0, " s"),
     absolute("of these refused", at("burst", 10_000, "refused"), 0.0, ""),
     Aim {

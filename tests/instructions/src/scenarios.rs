@@ -30,80 +30,33 @@ const STEADY: f64 = 5.0;
 /// For what makes random names: as they fall the allocator finds room in one way or another, which is 10 %.
 const SEEDED: f64 = 20.0;
 
+const fn steady(name: &'static str, operations: usize, run: fn(usize)) -> Scenario {
+    Scenario { name, operations, run, tolerance: STEADY }
+}
+
+const fn seeded(name: &'static str, operations: usize, run: fn(usize)) -> Scenario {
+    Scenario { name, operations, run, tolerance: SEEDED }
+}
+
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "queue: push and pop", operations: 10_000, run: push_and_pop, tolerance: STEADY },
-    Scenario {
-        name: "queue: push and pop, receiver waits",
-        operations: 10_000,
-        run: push_to_waiting,
-        tolerance: STEADY,
-    },
-    Scenario { name: "queue: push 16 and drain", operations: 1_000, run: push_and_drain, tolerance: STEADY },
-    Scenario { name: "layer: group_send to 1,000 and receive", operations: 50, run: group_send, tolerance: STEADY },
-    Scenario {
-        name: "layer: group_send to 1,000 that wait and receive",
-        operations: 50,
-        run: group_send_to_waiting,
-        tolerance: STEADY,
-    },
-    Scenario { name: "layer: group_send to 1,000 sinks", operations: 50, run: group_send_to_sinks, tolerance: STEADY },
-    Scenario {
-        name: "layer: join and leave a group of 1,000",
-        operations: 10_000,
-        run: join_and_leave,
-        tolerance: STEADY,
-    },
-    Scenario { name: "layer: open and drop a mailbox", operations: 10_000, run: open_and_drop, tolerance: SEEDED },
-    Scenario {
-        name: "frame: read group_send, JSON",
-        operations: 5_000,
-        run: |n| read(Encoding::Json, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "frame: read group_send, MessagePack",
-        operations: 5_000,
-        run: |n| read(Encoding::Msgpack, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "frame: write message, JSON",
-        operations: 5_000,
-        run: |n| write(Encoding::Json, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "frame: write message, MessagePack",
-        operations: 5_000,
-        run: |n| write(Encoding::Msgpack, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "websocket: decode 128 bytes of text",
-        operations: 5_000,
-        run: |n| decode(128, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "websocket: decode 16 KiB of text",
-        operations: 500,
-        run: |n| decode(16 << 10, n),
-        tolerance: STEADY,
-    },
-    Scenario { name: "websocket: frame 128 bytes", operations: 5_000, run: frame, tolerance: STEADY },
-    Scenario { name: "websocket: compress 2 KiB of text", operations: 200, run: deflate, tolerance: STEADY },
-    Scenario {
-        name: "gateway: a delivery, one message at a time",
-        operations: 16_000,
-        run: |n| fanout::deliver(1, n),
-        tolerance: STEADY,
-    },
-    Scenario {
-        name: "gateway: a delivery, 16 messages at once",
-        operations: 160_000,
-        run: |n| fanout::deliver(16, n),
-        tolerance: STEADY,
-    },
+    steady("queue: push and pop", 10_000, push_and_pop),
+    steady("queue: push and pop, receiver waits", 10_000, push_to_waiting),
+    steady("queue: push 16 and drain", 1_000, push_and_drain),
+    steady("layer: group_send to 1,000 and receive", 50, group_send),
+    steady("layer: group_send to 1,000 that wait and receive", 50, group_send_to_waiting),
+    steady("layer: group_send to 1,000 sinks", 50, group_send_to_sinks),
+    steady("layer: join and leave a group of 1,000", 10_000, join_and_leave),
+    seeded("layer: open and drop a mailbox", 10_000, open_and_drop),
+    steady("frame: read group_send, JSON", 5_000, |n| read(Encoding::Json, n)),
+    steady("frame: read group_send, MessagePack", 5_000, |n| read(Encoding::Msgpack, n)),
+    steady("frame: write message, JSON", 5_000, |n| write(Encoding::Json, n)),
+    steady("frame: write message, MessagePack", 5_000, |n| write(Encoding::Msgpack, n)),
+    steady("websocket: decode 128 bytes of text", 5_000, |n| decode(128, n)),
+    steady("websocket: decode 16 KiB of text", 500, |n| decode(16 << 10, n)),
+    steady("websocket: frame 128 bytes", 5_000, frame),
+    steady("websocket: compress 2 KiB of text", 200, deflate),
+    steady("gateway: a delivery, one message at a time", 16_000, |n| fanout::deliver(1, n)),
+    steady("gateway: a delivery, 16 messages at once", 160_000, |n| fanout::deliver(16, n)),
 ];
 
 fn push(queue: &Queue<u64>, item: usize) {

@@ -6,6 +6,7 @@
 
 mod access;
 mod options;
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS nobody reads the certificates"))]
 mod secure;
 #[cfg(test)]
 mod tests;
