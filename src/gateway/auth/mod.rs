@@ -5,6 +5,7 @@
 //! it gave none, so nothing is granted by leaving it out. Reserved message types and limits are the session's; they hold
 //! whatever an authorizer allows.
 
+pub mod callback;
 pub mod token;
 
 mod claims;

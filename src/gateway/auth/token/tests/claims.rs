@@ -12,8 +12,8 @@ fn with(config: TokenConfig) -> TokenAuthorizer {
     TokenAuthorizer::new(config).unwrap()
 }
 
-fn signed(claims: Json) -> String {
-    Vector::of("HS256").signing().sign(&claims).unwrap()
+fn signed(claims: &Json) -> String {
+    Vector::of("HS256").signing().sign(claims).unwrap()
 }
 
 /// A token that ends, with these claims beside.
@@ -46,10 +46,8 @@ async fn times_are_kept_give_or_take_the_leeway() {
     ] {
         for (authorizer, expected) in [(&strict, at_once), (&lenient, in_a_minute)] {
             match expected {
-                None => {
-                    drop(ask(authorizer, &signed(claims.clone())).await.unwrap_or_else(|e| panic!("{claims}: {e}")))
-                }
-                Some(reason) => assert_eq!(refused(authorizer, &signed(claims.clone())).await, reason, "{claims}"),
+                None => drop(ask(authorizer, &signed(&claims)).await.unwrap_or_else(|e| panic!("{claims}: {e}"))),
+                Some(reason) => assert_eq!(refused(authorizer, &signed(&claims)).await, reason, "{claims}"),
             }
         }
     }
@@ -58,7 +56,7 @@ async fn times_are_kept_give_or_take_the_leeway() {
 #[tokio::test]
 async fn a_token_that_was_good_once_is_told_apart() {
     let authorizer = with(config());
-    let expired = ask(&authorizer, &signed(json!({"exp": 1}))).await;
+    let expired = ask(&authorizer, &signed(&json!({"exp": 1}))).await;
     assert_eq!(expired.unwrap_err(), Denied::Expired("the token's time is over".into()));
     let forged = SigningKey::secret([7; 32]).unwrap().sign(&json!({"exp": 1})).unwrap();
     assert!(matches!(ask(&authorizer, &forged).await, Err(Denied::Unauthorized(_))), "a forged one tells nothing");
@@ -66,14 +64,14 @@ async fn a_token_that_was_good_once_is_told_apart() {
 
 #[tokio::test]
 async fn what_is_left_of_the_time_is_the_connections() {
-    let authorizer = with(config());
-    let left = |claims| async { ask(&authorizer, &signed(claims)).await.unwrap().expires };
+    let authorizer = &with(config());
+    let left = |claims: Json| async move { ask(authorizer, &signed(&claims)).await.unwrap().expires };
     let hour = left(json!({"exp": seconds_from_now(3600)})).await.unwrap();
     assert!((3590..=3600).contains(&hour.as_secs()), "{hour:?}");
     let last = left(json!({"exp": seconds_from_now(-5)})).await.unwrap();
     assert!(last > Duration::ZERO && last <= Duration::from_secs(5), "{last:?}");
     let endless = with(config().with_require_expiry(false));
-    assert_eq!(ask(&endless, &signed(json!({}))).await.unwrap().expires, None);
+    assert_eq!(ask(&endless, &signed(&json!({}))).await.unwrap().expires, None);
 }
 
 #[tokio::test]
@@ -126,7 +124,7 @@ async fn the_identity_is_what_the_claims_say() {
         assert_eq!(refused(&authorizer, &lasting(claims)).await, "claims");
     }
     for no_map in [json!([]), json!("ann"), json!(["ann", "t1"])] {
-        assert_eq!(refused(&authorizer, &signed(no_map)).await, "claims");
+        assert_eq!(refused(&authorizer, &signed(&no_map)).await, "claims");
     }
 }
 

@@ -4,7 +4,7 @@
 use super::*;
 use jwk::Origin;
 
-fn verifies(jwk: Json, token: &str) -> bool {
+fn verifies(jwk: &Json, token: &str) -> bool {
     let set = json!({ "keys": [jwk] }).to_string();
     let keys = jwk::read(set.as_bytes(), Origin::File, "an RFC").unwrap();
     let jws = Jws::parse(token, 8192).unwrap();
@@ -22,7 +22,7 @@ fn rfc_7515_a_1_is_hs256() {
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
         eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
         dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    assert!(verifies(key, token));
+    assert!(verifies(&key, token));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn rfc_7515_a_2_is_rs256() {
         1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12j\
         zDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQ\
         Ge77Rw";
-    assert!(verifies(key, token));
+    assert!(verifies(&key, token));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn rfc_7515_a_3_is_es256() {
     let token = "eyJhbGciOiJFUzI1NiJ9.\
         eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
         DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
-    assert!(verifies(key, token));
+    assert!(verifies(&key, token));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn rfc_7515_a_4_is_es512() {
     let token = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.\
         AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZC\
         PEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn";
-    assert!(verifies(key, token));
+    assert!(verifies(&key, token));
 }
 
 #[test]
@@ -67,5 +67,5 @@ fn rfc_8037_a_4_is_eddsa() {
     let key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.\
         hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-    assert!(verifies(key, token));
+    assert!(verifies(&key, token));
 }
