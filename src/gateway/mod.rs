@@ -64,6 +64,7 @@ use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
+pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
@@ -93,6 +94,7 @@ impl<L: ChannelLayer> Gateway<L> {
             connections: Arc::new(Connections::new(inboxes, &config)),
             counters,
             config,
+            api: api::Memory::default(),
             control: Control::new(),
         }))
     }
