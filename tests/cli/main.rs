@@ -1,6 +1,7 @@
 //! The `channel-layers` command as a shell sees it: what it prints where, and its exit codes.
 #![cfg(not(target_family = "wasm"))]
 
+mod doctor;
 mod layer;
 mod redis;
 

@@ -48,12 +48,33 @@ impl LayerArgs {
         if let Some(config) = self.given()? {
             return Layer::open(config).map_err(failed);
         }
-        let Some(prefix) = &self.prefix else { return Layer::from_env().map_err(failed) };
+        if self.prefix.is_none() {
+            return Layer::from_env().map_err(failed);
+        }
         let layers = LayersConfig::from_env().map_err(failed)?;
-        match layers.get(Layers::DEFAULT).cloned() {
-            Some(LayerConfig::Redis(config)) => Layer::redis(config.with_prefix(prefix)).map_err(failed),
-            Some(LayerConfig::RedisPubSub(config)) => Layer::redis_pubsub(config.with_prefix(prefix)).map_err(failed),
-            _ => Err(no_prefix()),
+        let default = layers.get(Layers::DEFAULT).cloned().ok_or_else(no_prefix)?;
+        Layer::open(self.prefixed(default)?).map_err(failed)
+    }
+
+    /// The settings of every layer that a gateway would have, by alias.
+    pub(crate) fn configs(&self) -> Result<Vec<(String, LayerConfig)>, Failure> {
+        if let Some(config) = self.given()? {
+            return Ok(vec![(Layers::DEFAULT.to_owned(), config)]);
+        }
+        let layers = LayersConfig::from_env().map_err(|e| Failure::of_layer(&e))?;
+        let layers = layers.iter().map(|(alias, config)| Ok((alias.to_owned(), self.prefixed(config.clone())?)));
+        layers.collect()
+    }
+
+    /// A layer of the environment with the prefix of the options, where they give one.
+    fn prefixed(&self, config: LayerConfig) -> Result<LayerConfig, Failure> {
+        match (config, &self.prefix) {
+            (LayerConfig::Redis(config), Some(prefix)) => Ok(LayerConfig::Redis(config.with_prefix(prefix))),
+            (LayerConfig::RedisPubSub(config), Some(prefix)) => {
+                Ok(LayerConfig::RedisPubSub(config.with_prefix(prefix)))
+            }
+            (_, Some(_)) => Err(no_prefix()),
+            (config, None) => Ok(config),
         }
     }
 

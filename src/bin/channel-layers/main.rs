@@ -4,6 +4,7 @@
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
 mod demo_page;
+mod doctor;
 mod failure;
 mod layer;
 mod listen;
@@ -43,6 +44,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Doctor(doctor::Doctor),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::GroupSend(send) => send.run().await,
             Command::Send(send) => send.run().await,
             Command::Listen(listen) => listen.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
         }
     })
 }
