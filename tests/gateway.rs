@@ -4,15 +4,18 @@
 mod support;
 
 mod gateway {
+    mod api;
     mod authorizer;
     mod close_codes;
     mod compression;
+    mod control;
     mod delivery;
     mod error_codes;
     mod framing;
     mod handshake;
     mod http;
     mod layer_events;
+    mod limits;
     mod session;
     mod shutdown;
     mod tls;

@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::ApiKeys;
 use crate::layer::Pattern;
 
 /// Limits and times of a [`Gateway`](super::Gateway).
@@ -24,6 +25,16 @@ pub struct GatewayConfig {
     /// The most WebSockets at a time; a further one is answered with HTTP 503. Default: 65,536. Each costs about
     /// 2.2 KB idle with one group, besides the kernel's buffers.
     pub max_connections: usize,
+    /// The most WebSockets at a time of one user; a further one is closed with 4504. Default: 100. Clients without a user
+    /// count by address only.
+    pub user_connections: usize,
+    /// The most WebSockets at a time from one address, or one IPv6 network of 64 bits; a further one is answered with HTTP
+    /// 429. Default: unlimited, because behind a proxy that is not trusted all clients have one address.
+    pub address_connections: usize,
+    /// Which pages of other sites may open a WebSocket, as globs of origins such as `https://*.example.com`; `*` for all.
+    /// Default: none. Pages of the gateway's own host always may, and so may programs, which send no `Origin`. Browsers send
+    /// cookies along whatever page asks, so this is what keeps other sites from acting as their users.
+    pub origins: Vec<Pattern>,
     /// How long a client may take to send `connect`. Default: 10 s. Longer lets idle sockets that never speak hold
     /// their memory for longer.
     pub connect_timeout: Duration,
@@ -41,6 +52,19 @@ pub struct GatewayConfig {
     pub compression: bool,
     /// How many groups a connection may be in. Default: 128. A membership costs about 150 bytes.
     pub group_limit: usize,
+    /// How many requests a client may make a second, lasting. Default: 200; 0 is unlimited. A faster one gets error 110 with
+    /// the time to wait, and one that does not wait is closed with 4005. WebSocket pings count too.
+    pub message_rate: u32,
+    /// How many requests it may make at once, before the rate counts. Default: 1,000, so that a client that comes back
+    /// can join all of its groups. As many again are answered with error 110 before 4005.
+    pub message_burst: u32,
+    /// How long a connection goes on after its token has ended, to be refreshed. Default: 25 s. Then it is closed with
+    /// 4002, and the client comes back with a fresh token.
+    pub token_grace: Duration,
+    /// The greatest age of a connection, which is closed with 4008 between nine tenths of it and the whole, so that not all
+    /// end at once. Default: none. For platforms that cut connections at a fixed age, to be ahead of them, and to
+    /// spread clients over new processes.
+    pub max_connection_age: Option<Duration>,
     /// How many bytes may wait for one client before it counts as a slow consumer and is closed with 4003. Default:
     /// 1 MiB. Messages are shared between clients, so slow members of one group hold the same bytes.
     pub outbound_bytes: usize,
@@ -68,6 +92,19 @@ pub struct GatewayConfig {
     /// Over which time clients are asked to come back after a shutdown, spread evenly. Default: 5 s. Longer eases the
     /// load on the gateways that take over, and leaves the last client alone for that long.
     pub reconnect_spread: Duration,
+    /// The keys of backends, which may do over HTTP what the application itself may: send to every group and channel
+    /// under any `sender`, and see and end what is connected. Default: none. Clones of the set change it at run time.
+    pub api_keys: ApiKeys,
+    /// The keys of administrators: for the live view, and for seeing and ending what is connected. Default: none.
+    pub admin_keys: ApiKeys,
+    /// The most messages in one request to `/api/batch`. Default: 1,000. They are sent one after the other.
+    pub batch_items: usize,
+    /// The largest body of such a request, in bytes. Default: 1 MiB. Each such request may make the gateway hold this
+    /// much; no message in it may be larger than [`frame_limit`](Self::frame_limit).
+    pub batch_bytes: usize,
+    /// Whether everybody who reaches the gateway may read `/metrics`. Default: false, so that they are for this machine,
+    /// and for those who show an API or admin key.
+    pub open_metrics: bool,
 }
 
 impl Default for GatewayConfig {
@@ -75,12 +112,19 @@ impl Default for GatewayConfig {
         Self {
             allow_anonymous: false,
             max_connections: 65_536,
+            user_connections: 100,
+            address_connections: usize::MAX,
+            origins: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             ping: Duration::from_secs(25),
             pong: Duration::from_secs(8),
             frame_limit: 64 * 1024,
             compression: false,
             group_limit: 128,
+            message_rate: 200,
+            message_burst: 1000,
+            token_grace: Duration::from_secs(25),
+            max_connection_age: None,
             outbound_bytes: 1024 * 1024,
             outbound_messages: 4096,
             volatile: Vec::new(),
@@ -91,6 +135,11 @@ impl Default for GatewayConfig {
             close_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(10),
             reconnect_spread: Duration::from_secs(5),
+            api_keys: ApiKeys::default(),
+            admin_keys: ApiKeys::default(),
+            batch_items: 1000,
+            batch_bytes: 1024 * 1024,
+            open_metrics: false,
         }
     }
 }
@@ -114,6 +163,13 @@ macro_rules! setters {
 setters! {
     with_allow_anonymous: allow_anonymous: bool;
     with_max_connections: max_connections: usize;
+    with_user_connections: user_connections: usize;
+    with_address_connections: address_connections: usize;
+    with_origins: origins: Vec<Pattern>;
+    with_message_rate: message_rate: u32;
+    with_message_burst: message_burst: u32;
+    with_token_grace: token_grace: Duration;
+    with_max_connection_age: max_connection_age: Option<Duration>;
     with_connect_timeout: connect_timeout: Duration;
     with_ping: ping: Duration;
     with_pong: pong: Duration;
@@ -130,4 +186,9 @@ setters! {
     with_close_timeout: close_timeout: Duration;
     with_shutdown_timeout: shutdown_timeout: Duration;
     with_reconnect_spread: reconnect_spread: Duration;
+    with_api_keys: api_keys: ApiKeys;
+    with_admin_keys: admin_keys: ApiKeys;
+    with_batch_items: batch_items: usize;
+    with_batch_bytes: batch_bytes: usize;
+    with_open_metrics: open_metrics: bool;
 }

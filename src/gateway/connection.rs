@@ -19,6 +19,7 @@ use bytes::Bytes;
 use super::auth::{Credentials, Identity};
 use super::config::GatewayConfig;
 use super::connections::{LocalChannel, Permit};
+use super::control::Order;
 use super::delivery::{Form, Press, Run};
 use super::direct::Direct;
 use super::hub::Membership;
@@ -28,15 +29,19 @@ use super::session::{Effect, FrameKind, Input, Operation, Outcome, Session, afte
 use super::shard::{Alarm, Host, Key, Rooms};
 use super::socket::{Gone, Incoming, Socket};
 use super::stats::Counters;
+use super::tally::Counted;
 use super::websocket;
 use crate::layer::{ChannelLayer, Mailbox};
-use crate::protocol::{CloseCode, GroupCode, GroupName, Message, Target};
+use crate::protocol::{CloseCode, Encoding, GroupCode, GroupName, Message, Target};
 
 /// How many frames of a connection are handled before others may run.
 const FRAMES: usize = 32;
 
 /// How many bytes of answers may wait to be written before no more requests are read.
 const UNREAD_ANSWERS: usize = 16 * 1024;
+
+/// How many orders are kept for a connection whose request runs.
+const ORDERS: usize = 64;
 
 /// The most that answering a control frame can take (RFC 6455, section 5.5).
 const CONTROL: usize = 127;
@@ -64,9 +69,13 @@ pub(crate) struct Connection {
     channel: Option<OwnChannel>,
     memberships: HashMap<GroupName, Member>,
     operation: Option<Running>,
+    /// Orders that came while an operation ran: who the client is and where it is a member may be known only after it.
+    orders: Vec<Arc<Order>>,
     pub(crate) alarm: Alarm,
     /// Bytes of answers since the peer took everything.
     answers: usize,
+    /// It was welcomed, and its end has not begun. Before and after that it hears nothing of the groups that it is in.
+    hears: bool,
     closing: Option<Closing>,
     /// It is on the shard's list of those that have something to write.
     listed: bool,
@@ -80,6 +89,7 @@ struct OwnChannel {
     /// Messages and bytes that came over it since the peer took everything.
     taken: (usize, usize),
     _local: LocalChannel,
+    _user: Option<Counted<Arc<str>>>,
 }
 
 /// A place in a room of the shard.
@@ -119,15 +129,25 @@ pub(crate) enum Taken {
     Volatile,
     /// The client is at its bound, and is closed for it.
     Slow,
-    /// The connection is closing.
-    Closing,
+    /// The connection was not welcomed yet, or is closing.
+    Deaf,
+}
+
+/// A session that ends by age where that is set, at a time of its own: connections that came together do not go together.
+fn session(config: Arc<GatewayConfig>, encoding: Encoding, now: Instant) -> Session {
+    let age = config.max_connection_age;
+    let session = Session::new(config, encoding, now);
+    match age {
+        Some(age) => session.with_end(after(now, age.mul_f64(0.9 + fastrand::f64() / 10.0))),
+        None => session,
+    }
 }
 
 impl Connection {
     pub(crate) fn new(key: Key, opening: Opening, config: Arc<GatewayConfig>, now: Instant) -> Self {
         Self {
             key,
-            session: Session::new(config, opening.form.encoding, now),
+            session: session(config, opening.form.encoding, now),
             socket: opening.socket,
             form: opening.form,
             identity: None,
@@ -135,8 +155,10 @@ impl Connection {
             channel: None,
             memberships: HashMap::new(),
             operation: None,
+            orders: Vec::new(),
             alarm: Alarm::default(),
             answers: 0,
+            hears: false,
             closing: None,
             listed: false,
             _permit: opening.permit,
@@ -151,6 +173,11 @@ impl Connection {
     /// Whether a request of the client is in hand.
     pub(crate) fn is_busy(&self) -> bool {
         self.operation.is_some()
+    }
+
+    /// Whether its end has begun.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_some()
     }
 
     /// Whether something waits to be written.
@@ -216,8 +243,8 @@ impl Connection {
 
     /// Queues a group's messages.
     pub(crate) fn take(&mut self, run: &mut Run<'_>, press: &mut Press, volatile: bool, bounds: Bounds) -> Taken {
-        if self.closing.is_some() {
-            return Taken::Closing;
+        if !self.hears {
+            return Taken::Deaf;
         }
         let blocked = self.socket.is_blocked();
         if blocked && volatile {
@@ -251,6 +278,35 @@ impl Connection {
         }
     }
 
+    /// Does as the server wants, if it concerns this connection.
+    pub(crate) fn obey<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, order: &Arc<Order>) -> bool {
+        let concerned = self.carry_out(host, order);
+        match &self.operation {
+            None => {}
+            Some(_) if self.orders.len() < ORDERS => self.orders.push(Arc::clone(order)),
+            Some(_) => self.handle(host, Input::Close(CloseCode::INTERNAL, "a request takes too long".into())),
+        }
+        concerned
+    }
+
+    fn carry_out<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, order: &Order) -> bool {
+        let (Some(identity), Some(channel), None) = (&self.identity, &self.channel, self.closing) else { return false };
+        if !order.who().selects(identity, channel.mailbox.channel()) {
+            return false;
+        }
+        match order {
+            Order::Disconnect { reconnect, reason, .. } => {
+                let (code, reason) = Order::close(*reconnect, reason.as_deref());
+                self.handle(host, Input::Close(code, reason));
+            }
+            Order::Leave { group, .. } => {
+                self.leave(host.rooms, group);
+                self.handle(host, Input::GroupLost(group.clone(), GroupCode::BY_SERVER));
+            }
+        }
+        true
+    }
+
     /// Lets the session know of something, and does what it says.
     pub(crate) fn handle<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, input: Input) {
         match self.session.handle(input, host.now) {
@@ -281,6 +337,7 @@ impl Connection {
     pub(crate) fn end<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, code: Option<CloseCode>) {
         let until = after(host.now, host.shared.config.close_timeout);
         self.closing = self.closing.or(Some(Closing { code, until }));
+        self.hears = false;
         self.operation = None;
         self.leave_all(host.rooms);
         self.channel = None;
@@ -314,9 +371,9 @@ impl Connection {
         match gained {
             Gained::Nothing => {}
             Gained::Identity(identity) => self.identity = Some(identity),
-            Gained::Channel { identity, mailbox, direct, local } => {
+            Gained::Channel { identity, mailbox, direct, local, user } => {
                 self.identity = Some(identity);
-                self.channel = Some(OwnChannel { mailbox, direct, taken: (0, 0), _local: local });
+                self.channel = Some(OwnChannel { mailbox, direct, taken: (0, 0), _local: local, _user: user });
             }
             Gained::Membership(group, membership) => {
                 self.leave(host.rooms, &group);
@@ -325,6 +382,11 @@ impl Connection {
             }
         }
         self.handle(host, Input::Done(outcome));
+        // After the welcome is queued, so that nothing comes before it.
+        self.hears = self.session.is_open();
+        for order in std::mem::take(&mut self.orders) {
+            self.carry_out(host, &order);
+        }
         true
     }
 

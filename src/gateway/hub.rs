@@ -112,6 +112,21 @@ impl<L: ChannelLayer> Hub<L> {
         room.map_or(0, |room| room.roster.members())
     }
 
+    /// How many groups have members in this process.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.rooms).len()
+    }
+
+    /// Groups whose names begin with `prefix` and their members in this process: the first ones by name.
+    pub(crate) fn counts(&self, prefix: &str, most: usize) -> Vec<(GroupName, u64)> {
+        let wanted = all(&self.rooms).into_iter().filter(|room| room.roster.group().as_str().starts_with(prefix));
+        let mut counts: Vec<_> =
+            wanted.map(|room| (room.roster.group().clone(), room.roster.members() as u64)).collect();
+        counts.sort_unstable();
+        counts.truncate(most);
+        counts
+    }
+
     fn room(&self, group: &GroupName) -> Arc<Room> {
         let mut rooms = lock(&self.rooms);
         if let Some(room) = rooms.get(group).and_then(Weak::upgrade) {

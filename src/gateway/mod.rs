@@ -30,16 +30,19 @@ mod auth;
 mod config;
 mod connection;
 mod connections;
+mod control;
 mod delivery;
 mod direct;
 mod hub;
 mod operation;
+mod origin;
 mod roster;
 mod serve;
 mod shard;
 mod shared;
 mod socket;
 mod stats;
+mod tally;
 mod upgrade;
 
 use std::fmt;
@@ -56,12 +59,15 @@ use tokio::time::timeout;
 use crate::layer::{ChannelLayer, Health, Layer};
 use crate::{Error, ErrorKind, Result};
 use connections::Connections;
+use control::Control;
 use hub::Hub;
 use shard::Inbox;
 use shared::Shared;
 
+pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
+pub use control::{GroupCount, Node, Order, Selector, Survey};
 pub use stats::GatewayStats;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
@@ -85,9 +91,11 @@ impl<L: ChannelLayer> Gateway<L> {
             hub: Hub::new(Arc::clone(&layer), Arc::clone(&config), Arc::clone(&counters), Arc::clone(&inboxes)),
             layer,
             authorizer: Arc::new(authorizer),
-            connections: Arc::new(Connections::new(inboxes, config.max_connections)),
+            connections: Arc::new(Connections::new(inboxes, &config)),
             counters,
             config,
+            api: api::Memory::default(),
+            control: Control::new(),
         }))
     }
 
@@ -133,6 +141,7 @@ impl<L: ChannelLayer> Gateway<L> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
         self.check_listener(&listener)?;
+        Control::start(&self.0);
         let (stop, stopped) = watch::channel(false);
         let serving = serve::serve(listener, router, self.0.config.max_connections, stopped);
         let ending = async {
@@ -149,11 +158,12 @@ impl<L: ChannelLayer> Gateway<L> {
         Ok(())
     }
 
-    /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections and
-    /// no more requests, hands what has arrived for the groups here to their members, and then closes every socket
-    /// with 4000, asking each client to stay away for its share of
-    /// [`reconnect_spread`](GatewayConfig::reconnect_spread). Returns when all have ended, or after
-    /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), when the rest are cut. The layer stays open.
+    /// Ends every connection, so that nothing is lost that a client was told is accepted: takes no more connections,
+    /// closes those there are a few at a time, over [`reconnect_spread`](GatewayConfig::reconnect_spread) or half of
+    /// [`shutdown_timeout`](GatewayConfig::shutdown_timeout), while the others go on; then takes no more requests, hands
+    /// what has arrived for the groups here to their members, and closes the rest, which is all where there are few.
+    /// Each is closed with 4000 and asked to stay away for its share of `reconnect_spread`. Returns when all have
+    /// ended, or after `shutdown_timeout`, when what is left is cut. The layer stays open.
     ///
     /// # Cancel safety
     ///
@@ -161,9 +171,11 @@ impl<L: ChannelLayer> Gateway<L> {
     /// none. Calling it again goes on.
     pub async fn shutdown(&self) {
         let connections = &self.0.connections;
+        let spread = self.0.config.reconnect_spread;
         let orderly = async {
+            connections.drain(spread.min(self.0.config.shutdown_timeout / 2), spread).await;
             connections.hush().await;
-            connections.shut_down(self.0.config.reconnect_spread);
+            connections.shut_down(spread);
             connections.wait().await;
         };
         if timeout(self.0.config.shutdown_timeout, orderly).await.is_err() {
@@ -171,7 +183,49 @@ impl<L: ChannelLayer> Gateway<L> {
             tracing::warn!(cut, "connections did not close in time and were cut");
             connections.wait().await;
         }
+        self.0.say_goodbye().await;
         self.0.hub.stop();
+    }
+
+    /// Carries an order out on every gateway of the layer: disconnects clients, or puts them out of a group. Returns how
+    /// many connections of this process it concerned.
+    ///
+    /// ```no_run
+    /// # use channel_layers::gateway::{Gateway, Order, Selector};
+    /// # async fn logged_out(gateway: &Gateway) -> channel_layers::Result<()> {
+    /// gateway.order(Order::disconnect(Selector::user("ann")).because("logged out")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] where it selects nobody. Those of the layer where the other gateways could not be told; it
+    /// is carried out here even then.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future may have carried it out, here or everywhere.
+    pub async fn order(&self, order: Order) -> Result<usize> {
+        self.0.order(order).await
+    }
+
+    /// This gateway and the others on the layer, this one first. The others tell of themselves every 5 s, and are left
+    /// out when they have not for 15 s.
+    pub fn nodes(&self) -> Vec<Node> {
+        let mut nodes = vec![self.0.node()];
+        nodes.extend(self.0.other_nodes());
+        nodes
+    }
+
+    /// Which groups that begin with `prefix` have members, and how many, in all gateways on the layer. Asks each of them,
+    /// which takes a message there and one back, and at most a second.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing behind.
+    pub async fn survey(&self, prefix: &str) -> Survey {
+        self.0.survey(prefix).await
     }
 
     /// Whether the layer carries messages right now: what readiness should be decided by. A gateway whose layer does
@@ -182,7 +236,7 @@ impl<L: ChannelLayer> Gateway<L> {
 
     /// What the gateway has done since it was made.
     pub fn stats(&self) -> GatewayStats {
-        self.0.counters.snapshot(self.0.connections.len())
+        self.0.counters.snapshot(self.0.connections.len(), self.0.connections.users())
     }
 
     /// The layer behind the gateway.

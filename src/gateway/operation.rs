@@ -9,11 +9,12 @@ use super::connections::LocalChannel;
 use super::direct::Direct;
 use super::hub::Membership;
 use super::roster::Bounds;
-use super::session::{Operation, Outcome};
+use super::session::{Connected, Operation, Outcome};
 use super::shard::Key;
 use super::shared::Shared;
+use super::tally::Counted;
 use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
-use crate::protocol::{ErrorCode, GroupName};
+use crate::protocol::{CloseCode, ErrorCode, GroupName};
 use crate::{Error, ErrorKind};
 
 /// A running operation. Dropping it cancels it, and nothing is left behind.
@@ -31,7 +32,13 @@ pub(crate) struct Finished {
 pub(crate) enum Gained {
     Nothing,
     Identity(Arc<Identity>),
-    Channel { identity: Arc<Identity>, mailbox: Mailbox, direct: Arc<Direct>, local: LocalChannel },
+    Channel {
+        identity: Arc<Identity>,
+        mailbox: Mailbox,
+        direct: Arc<Direct>,
+        local: LocalChannel,
+        user: Option<Counted<Arc<str>>>,
+    },
     Membership(GroupName, Membership),
 }
 
@@ -82,10 +89,10 @@ impl<L: ChannelLayer> Shared<L> {
                 let outcome = Outcome::Refreshed { expires: fresh.expires };
                 Ok(Finished { outcome, gained: Gained::Identity(Arc::new(fresh)) })
             }
+            Operation::Enter(group) => self.join(group, shard).await,
             Operation::Join(group) => {
                 may.join(&identity, &group).await.map_err(failed)?;
-                let membership = self.hub.join(&group, shard).await.map_err(|e| layer_failed(&e))?;
-                Ok(Finished { outcome: Outcome::Done, gained: Gained::Membership(group, membership) })
+                self.join(group, shard).await
             }
             Operation::GroupSend(group, message) => {
                 may.group_send(&identity, &group, &message).await.map_err(failed)?;
@@ -99,6 +106,11 @@ impl<L: ChannelLayer> Shared<L> {
         }
     }
 
+    async fn join(&self, group: GroupName, shard: usize) -> Result<Finished, Outcome> {
+        let membership = self.hub.join(&group, shard).await.map_err(|e| layer_failed(&e))?;
+        Ok(Finished { outcome: Outcome::Done, gained: Gained::Membership(group, membership) })
+    }
+
     async fn connect(self: &Arc<Self>, credentials: Credentials, key: Key, shard: usize) -> Result<Finished, Outcome> {
         let rejected = |denied: Denied| {
             let (code, reason) = denied.into_close();
@@ -106,6 +118,7 @@ impl<L: ChannelLayer> Shared<L> {
         };
         let identity = self.authorizer.connect(&credentials).await.map_err(rejected)?;
         tracing::debug!(user = identity.user, client = credentials.client, "a client connected");
+        let user = identity.user.as_deref().map(|user| self.admit_user(user)).transpose()?;
         let bounds = Bounds { messages: self.config.outbound_messages, bytes: self.config.outbound_bytes };
         let direct = Direct::new(Arc::clone(&self.connections.inboxes()[shard]), key, bounds);
         let options = MailboxOptions::default()
@@ -113,14 +126,21 @@ impl<L: ChannelLayer> Shared<L> {
             .with_bytes(bounds.bytes)
             .with_sink(Arc::clone(&direct) as _);
         let mailbox = self.layer.mailbox("gateway", options).await.map_err(|e| layer_failed(&e))?;
-        let outcome = Outcome::Connected {
+        let outcome = Outcome::Connected(Box::new(Connected {
             channel: mailbox.channel().clone(),
             user: identity.user.clone(),
+            groups: identity.join.clone(),
             expires: identity.expires,
-        };
+        }));
         let local = self.connections.channel(mailbox.channel().clone());
         let identity = Arc::new(identity);
-        Ok(Finished { outcome, gained: Gained::Channel { identity, mailbox, direct, local } })
+        Ok(Finished { outcome, gained: Gained::Channel { identity, mailbox, direct, local, user } })
+    }
+
+    fn admit_user(&self, user: &str) -> Result<Counted<Arc<str>>, Outcome> {
+        let reason = || format!("a user may have {} connections", self.config.user_connections);
+        let crowded = || Outcome::Rejected(CloseCode::CONNECTION_LIMIT, reason());
+        self.connections.admit_user(user).ok_or_else(crowded)
     }
 }
 

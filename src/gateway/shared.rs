@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::api;
 use super::auth::Authorizer;
 use super::config::GatewayConfig;
 use super::connections::Connections;
+use super::control::Control;
 use super::hub::Hub;
 use super::stats::Counters;
 
@@ -16,4 +18,6 @@ pub(crate) struct Shared<L> {
     pub(crate) hub: Hub<L>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) api: api::Memory,
+    pub(crate) control: Control,
 }

@@ -17,14 +17,19 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::auth::Credentials;
 use super::connection::Opening;
-use super::connections::Permit;
+use super::connections::{Crowded, Permit};
+use super::control::Control;
 use super::delivery::Form;
+use super::origin;
 use super::shard::{Command, Shard};
 use super::shared::Shared;
 use super::socket::{Socket, Stream};
 use super::websocket::{self, Decoder};
 use crate::layer::ChannelLayer;
 use crate::protocol::{CloseCode, Encoding};
+
+/// What a page of another site is told.
+const FOREIGN: &str = "pages of this origin may not connect here: the gateway's setting `origins` names those that may";
 
 /// What a client's subprotocols ask for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +49,10 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
         Ok(accept) => accept,
         Err(refusal) => return refusal.into_response(),
     };
+    if !origin::allowed(&parts.headers, &shared.config.origins) {
+        shared.counters.refused.add(1);
+        return (StatusCode::FORBIDDEN, FOREIGN).into_response();
+    }
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "this HTTP connection cannot become a WebSocket").into_response();
     };
@@ -51,10 +60,9 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     let choice = choose(&parts.headers);
     let extension = shared.config.compression.then(|| negotiate(&parts.headers)).flatten();
     let credentials = Box::new(Credentials { peer, headers: copied(&parts.headers), ..Credentials::default() });
-    if !start(&shared, upgrade, choice, extension.is_some(), credentials) {
+    if let Err(crowded) = start(&shared, upgrade, choice, extension.is_some(), credentials) {
         shared.counters.refused.add(1);
-        let body = "the gateway takes no more connections at this time";
-        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], body).into_response();
+        return refuse(crowded);
     }
     shared.counters.accepted.add(1);
     switching(&accept, choice, extension)
@@ -115,8 +123,9 @@ fn start<L: ChannelLayer>(
     choice: Choice,
     deflated: bool,
     credentials: Box<Credentials>,
-) -> bool {
-    let Some(permit) = shared.connections.admit() else { return false };
+) -> Result<(), Crowded> {
+    Control::start(shared);
+    let permit = shared.connections.admit(credentials.peer.map(|peer| peer.ip()))?;
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let upgraded = tokio::select! {
@@ -127,7 +136,15 @@ fn start<L: ChannelLayer>(
             open(shared, upgraded, choice, deflated, credentials, permit);
         }
     });
-    true
+    Ok(())
+}
+
+fn refuse(crowded: Crowded) -> Response {
+    let (status, body) = match crowded {
+        Crowded::Gateway => (StatusCode::SERVICE_UNAVAILABLE, "the gateway takes no more connections at this time"),
+        Crowded::Address => (StatusCode::TOO_MANY_REQUESTS, "the gateway takes no more connections from this address"),
+    };
+    (status, [(RETRY_AFTER, "2")], body).into_response()
 }
 
 /// Hands a connection to its shard.

@@ -239,6 +239,24 @@ impl MapWriter {
         }
     }
 
+    /// Puts a list of texts.
+    pub(super) fn put_texts<'t>(&mut self, key: &str, texts: impl ExactSizeIterator<Item = &'t str>) {
+        self.entries += 1;
+        match &mut self.writer {
+            Writer::Json(writer) => {
+                writer.key(key);
+                writer.begin_list();
+                texts.for_each(|text| writer.str(text));
+                writer.end_list();
+            }
+            Writer::Msgpack(writer) => {
+                writer.key(key);
+                writer.list_header(texts.len());
+                texts.for_each(|text| writer.str(text));
+            }
+        }
+    }
+
     pub(super) fn finish(self) -> Bytes {
         match self.writer {
             Writer::Json(mut writer) => {

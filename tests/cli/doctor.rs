@@ -87,6 +87,7 @@ fn people_get_lines_with_what_to_do() {
     let (said, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1), "{said}");
     let mut lines = said.lines();
+    assert_eq!(lines.next(), Some("✓ settings: can be read"));
     assert_eq!(lines.next(), Some("✓ layer default: redis at 127.0.0.1:1"));
     let problem = lines.next().unwrap();
     assert!(problem.starts_with("✗ redis 127.0.0.1:1: cannot be used: ") && problem.contains("refused"), "{said}");
@@ -97,10 +98,12 @@ fn people_get_lines_with_what_to_do() {
 #[test]
 fn settings_that_cannot_be_read_are_a_problem() {
     let mut doctor = command(&["doctor", "--json"]);
-    doctor.env("CHANNEL_LAYERS", r#"{"default": {"BACKEND": "redsi"}}"#);
-    let found = findings(&mut doctor);
+    doctor.env("CHANNEL_LAYERS", r#"{"default": {"BACKEND": "redsi"}}"#).env("CHANNEL_LAYERS_PING", "soon");
+    let found = findings(doctor.env("CHANNEL_LAYERS_FRAME_LIMTI", "1"));
     assert_eq!(found.code, 1);
     found.one("problem", "CHANNEL_LAYERS.default.BACKEND");
+    found.one("problem", "CHANNEL_LAYERS_PING");
+    found.one("warning", "CHANNEL_LAYERS_FRAME_LIMIT");
     let found = findings(&mut command(&["doctor", "--json"]));
     assert_eq!(found.code, 0, "memory is a choice");
     found.one("warning", "memory: it serves one process");
@@ -229,6 +232,8 @@ fn few_descriptors_are_warned_of() {
     let found = findings(doctor.envs([("RUST_LOG", "off")]).env_remove("REDIS_URL").env_remove("CHANNEL_LAYERS"));
     assert_eq!(found.code, 0);
     found.one("warning", "256 are allowed, and a gateway uses up to");
+    let found = findings(&mut command(&["doctor", "--json", "--max-connections", "100"]));
+    found.one("fine", "which is enough for every connection");
 }
 
 #[test]

@@ -146,6 +146,7 @@ pub(crate) fn welcome(id: u64, expires: Option<Duration>) -> Welcome {
         id,
         channel: ChannelName::new("specific.a!b").unwrap(),
         user: Some("ada".into()),
+        groups: Vec::new(),
         ping: Duration::from_secs(25),
         pong: Duration::from_secs(8),
         expires,

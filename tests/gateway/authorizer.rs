@@ -51,8 +51,12 @@ impl Authorizer for ByName {
     }
 }
 
+fn config() -> GatewayConfig {
+    GatewayConfig::default().with_token_grace(Duration::from_millis(50))
+}
+
 async fn server() -> Server {
-    Server::of(Gateway::with_authorizer(Layer::default(), GatewayConfig::default(), ByName)).await
+    Server::of(Gateway::with_authorizer(Layer::default(), config(), ByName)).await
 }
 
 async fn connect(server: &Server, token: Option<&str>) -> Raw {

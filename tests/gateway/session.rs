@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use channel_layers::gateway::GatewayConfig;
-use channel_layers::gateway::session::{Effect, FrameKind, Input, Operation, Outcome, Session};
+use channel_layers::gateway::session::{Connected, Effect, FrameKind, Input, Operation, Outcome, Session};
 use channel_layers::protocol::{CloseCode, Encoding, ErrorCode, GroupCode, ServerFrame};
 use channel_layers::{ChannelName, GroupName};
 
@@ -25,7 +25,8 @@ impl Driven {
         let mut driven = Self::new();
         assert!(matches!(driven.frame(r#"{"op":"connect","id":1}"#), Effect::Run(Operation::Connect { .. })));
         let channel = ChannelName::new("gateway.a!b").unwrap();
-        let outcome = Outcome::Connected { channel, user: None, expires: None };
+        let outcome =
+            Outcome::Connected(Box::new(Connected { channel, user: None, groups: Vec::new(), expires: None }));
         assert!(matches!(driven.done(outcome), ServerFrame::Welcome(_)));
         driven
     }

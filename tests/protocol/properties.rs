@@ -134,14 +134,23 @@ fn joined() -> impl Strategy<Value = Joined> {
 fn server_frame() -> impl Strategy<Value = ServerFrame> {
     let group = || "[a-z.]{1,20}".prop_map(|name| name.parse().unwrap());
     prop_oneof![
-        (1..u64::MAX, any::<Option<String>>(), millis(), millis(), proptest::option::of(millis()), any::<u64>())
-            .prop_map(|(id, user, ping, pong, expires, frame_limit)| {
+        (
+            1..u64::MAX,
+            any::<Option<String>>(),
+            vec(group(), 0..4),
+            millis(),
+            millis(),
+            proptest::option::of(millis()),
+            any::<u64>()
+        )
+            .prop_map(|(id, user, groups, ping, pong, expires, frame_limit)| {
                 let channel = "gateway.x!y".parse().unwrap();
                 let version = "0.1.0".into();
                 ServerFrame::Welcome(Welcome {
                     id,
                     channel,
                     user,
+                    groups,
                     ping,
                     pong,
                     expires,

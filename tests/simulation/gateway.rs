@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use channel_layers::gateway::GatewayConfig;
-use channel_layers::gateway::session::{Effect, FrameKind, Input, Operation, Outcome, Session};
+use channel_layers::gateway::session::{Connected, Effect, FrameKind, Input, Operation, Outcome, Session};
 use channel_layers::protocol::{Encoding, ErrorCode, GroupCode, ServerFrame, Target};
 use channel_layers::{GroupName, Message};
 
@@ -88,10 +88,11 @@ impl Gateway {
         match operation {
             Operation::Connect { .. } => {
                 let channel = format!("gateway.p{}!{link}", self.process).parse().expect("a valid name");
-                (Outcome::Connected { channel, user: None, expires: None }, Vec::new())
+                let client = Connected { channel, user: None, groups: Vec::new(), expires: None };
+                (Outcome::Connected(Box::new(client)), Vec::new())
             }
             Operation::Join(_) | Operation::GroupSend(..) if fails => (busy(), Vec::new()),
-            Operation::Join(group) => {
+            Operation::Enter(group) | Operation::Join(group) => {
                 self.groups.entry(group).or_default().insert(link);
                 (Outcome::Done, Vec::new())
             }

@@ -1,6 +1,6 @@
 //! The options that name a channel layer, shared by all commands.
 
-use channel_layers::config::{LayerConfig, LayersConfig};
+use channel_layers::config::{LayerConfig, Resolved};
 use channel_layers::layer::redis::{Host, RedisConfig};
 use channel_layers::layer::{Layer, Layers, MemoryConfig};
 
@@ -42,40 +42,52 @@ pub(crate) struct Direct {
 }
 
 impl LayerArgs {
-    /// The layer of a gateway: the one that the options name, or else the environment. Connects in the background.
-    pub(crate) fn open(&self) -> Result<Layer, Failure> {
+    /// The layer of a gateway: the one that the options name, or else the environment's, or else the file's. Connects in the
+    /// background.
+    pub(crate) fn open(&self, resolved: &Resolved) -> Result<Layer, Failure> {
         let failed = |e| Failure::of_layer(&e);
         if let Some(config) = self.given()? {
             return Layer::open(config).map_err(failed);
         }
-        if self.prefix.is_none() {
-            return Layer::from_env().map_err(failed);
-        }
-        let layers = LayersConfig::from_env().map_err(failed)?;
-        let default = layers.get(Layers::DEFAULT).cloned().ok_or_else(no_prefix)?;
-        Layer::open(self.prefixed(default)?).map_err(failed)
+        resolved.announce_layers();
+        let Some(layer) = resolved.layers().get(Layers::DEFAULT).cloned() else {
+            return Err(Failure::usage(format!(
+                "there is no channel layer {:?}, which a gateway serves",
+                Layers::DEFAULT
+            )));
+        };
+        Layer::open(self.prefixed(layer)?).map_err(failed)
     }
 
-    /// The settings of every layer that a gateway would have, by alias.
-    pub(crate) fn configs(&self) -> Result<Vec<(String, LayerConfig)>, Failure> {
+    /// The settings of every layer of a gateway, by alias.
+    pub(crate) fn configs(&self, resolved: &Resolved) -> Result<Vec<(String, LayerConfig)>, Failure> {
         if let Some(config) = self.given()? {
             return Ok(vec![(Layers::DEFAULT.to_owned(), config)]);
         }
-        let layers = LayersConfig::from_env().map_err(|e| Failure::of_layer(&e))?;
-        let layers = layers.iter().map(|(alias, config)| Ok((alias.to_owned(), self.prefixed(config.clone())?)));
-        layers.collect()
+        let layers = resolved.layers().iter();
+        layers.map(|(alias, config)| Ok((alias.to_owned(), self.prefixed(config.clone())?))).collect()
     }
 
-    /// A layer of the environment with the prefix of the options, where they give one.
+    /// A layer with the prefix of the options, where they give one.
     fn prefixed(&self, config: LayerConfig) -> Result<LayerConfig, Failure> {
         match (config, &self.prefix) {
+            (config, None) => Ok(config),
             (LayerConfig::Redis(config), Some(prefix)) => Ok(LayerConfig::Redis(config.with_prefix(prefix))),
             (LayerConfig::RedisPubSub(config), Some(prefix)) => {
                 Ok(LayerConfig::RedisPubSub(config.with_prefix(prefix)))
             }
-            (_, Some(_)) => Err(no_prefix()),
-            (config, None) => Ok(config),
+            _ => Err(no_prefix()),
         }
+    }
+
+    /// The layer that the options name, for people.
+    pub(crate) fn named(&self) -> Result<Option<String>, Failure> {
+        let named = |layer| match layer {
+            LayerConfig::Redis(config) => format!("redis at {}", name(&config)),
+            LayerConfig::RedisPubSub(config) => format!("redis-pubsub at {}", name(&config)),
+            _ => "memory (serves this process only)".to_owned(),
+        };
+        Ok(self.given()?.map(named))
     }
 
     /// The layer to talk to without a gateway, where the options name one.

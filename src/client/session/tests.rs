@@ -60,6 +60,7 @@ impl Harness {
             id,
             channel: ChannelName::new("specific.a!b").unwrap(),
             user: None,
+            groups: Vec::new(),
             ping: 25 * SECOND,
             pong: 8 * SECOND,
             expires,

@@ -1,4 +1,4 @@
-//! The times of one connection: the first frame, pings and their pongs, the token's end.
+//! The times of one connection: the first frame, pings and their pongs, the token's end, its own end by age.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,10 @@ pub(super) struct Clock {
     next: Instant,
     /// When the client counts as dead, while a ping is unanswered.
     dead: Option<Instant>,
-    /// When the token ends.
+    /// When the connection ends because of its token: the token's end and the time of grace.
     expiry: Option<Instant>,
+    /// When the connection ends because of its age.
+    retirement: Option<Instant>,
 }
 
 /// A time from now. What a clock cannot hold is a year, which is as good as never for a connection.
@@ -28,11 +30,12 @@ pub(super) enum Due {
     Ping,
     Dead,
     Expired,
+    Old,
 }
 
 impl Clock {
     pub(super) fn new(first_frame: Instant) -> Self {
-        Self { next: first_frame, dead: None, expiry: None }
+        Self { next: first_frame, dead: None, expiry: None, retirement: None }
     }
 
     /// The connection was welcomed: pings begin.
@@ -41,8 +44,14 @@ impl Clock {
         self.dead = None;
     }
 
-    pub(super) fn set_expiry(&mut self, at: Option<Instant>) {
-        self.expiry = at;
+    /// The token ends after this time, if at all.
+    pub(super) fn set_expiry(&mut self, now: Instant, ends: Option<Duration>, config: &GatewayConfig) {
+        self.expiry = ends.map(|time| after(now, time.saturating_add(config.token_grace)));
+    }
+
+    /// The connection ends at this time.
+    pub(super) fn retire(&mut self, at: Instant) {
+        self.retirement = Some(at);
     }
 
     /// The client showed a sign of life: any frame is one.
@@ -57,10 +66,11 @@ impl Clock {
         }
     }
 
-    /// When something is due. While an operation runs, silence is not the client's fault.
+    /// When something is due. While an operation runs, silence is not the client's fault, and age is no reason to
+    /// leave a request without its answer.
     pub(super) fn deadline(&self, busy: bool) -> Option<Instant> {
-        let dead = self.dead.filter(|_| !busy);
-        [Some(self.next), dead, self.expiry].into_iter().flatten().min()
+        let (dead, retirement) = (self.dead.filter(|_| !busy), self.retirement.filter(|_| !busy));
+        [Some(self.next), dead, self.expiry, retirement].into_iter().flatten().min()
     }
 
     /// What is due on an open connection, and the next time for it.
@@ -70,6 +80,9 @@ impl Clock {
         }
         if !busy && self.dead.is_some_and(|at| at <= now) {
             return Due::Dead;
+        }
+        if !busy && self.retirement.is_some_and(|at| at <= now) {
+            return Due::Old;
         }
         if self.next > now {
             return Due::Nothing;

@@ -9,6 +9,7 @@
 //! [`Effect::Close`] every input yields [`Effect::None`].
 
 mod clock;
+mod rate;
 mod request;
 
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ use crate::protocol::{
 use super::GatewayConfig;
 use clock::Clock;
 pub(in crate::gateway) use clock::after;
+use rate::{Pace, Rate};
 
 pub(in crate::gateway) use request::check_type;
 
@@ -35,6 +37,7 @@ pub struct Session {
     encoding: Encoding,
     phase: Phase,
     clock: Clock,
+    rate: Rate,
     user: Option<String>,
     groups: HashSet<GroupName>,
     pending: Option<Pending>,
@@ -60,6 +63,8 @@ struct Pending {
 #[derive(Debug)]
 enum Kind {
     Connect,
+    /// A group that the client is to be in from the start.
+    Enter(Box<Connected>),
     Join(GroupName),
     /// A join whose group was lost while it ran.
     LostJoin,
@@ -87,6 +92,8 @@ pub enum Input {
     Overflow,
     /// The gateway shuts down, and asks the client to stay away this long.
     Shutdown(Duration),
+    /// The server ends the connection.
+    Close(CloseCode, String),
 }
 
 /// The kind of a WebSocket message.
@@ -121,7 +128,8 @@ pub enum Effect {
     Close(CloseCode, String),
 }
 
-/// What a request asks of the world outside the session. All but [`Operation::Leave`] need permission.
+/// What a request asks of the world outside the session. All but [`Operation::Enter`] and [`Operation::Leave`] need
+/// permission.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// Find out who the client is and open its channel; [`Outcome::Connected`].
@@ -131,6 +139,8 @@ pub enum Operation {
         /// Name and version of its software, for logs.
         client: Option<String>,
     },
+    /// Join a group that the client is to be in from the start: no permission is asked.
+    Enter(GroupName),
     /// Join a group.
     Join(GroupName),
     /// Leave a group.
@@ -146,20 +156,26 @@ pub enum Operation {
     },
 }
 
+/// A client that may connect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connected {
+    /// The connection's own channel.
+    pub channel: ChannelName,
+    /// Who the client is, if anybody.
+    pub user: Option<String>,
+    /// The groups that it is in from the start.
+    pub groups: Vec<GroupName>,
+    /// When its token ends, from now.
+    pub expires: Option<Duration>,
+}
+
 /// How an operation ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It was done.
     Done,
     /// The client may connect.
-    Connected {
-        /// The connection's own channel.
-        channel: ChannelName,
-        /// Who the client is, if anybody.
-        user: Option<String>,
-        /// When its token ends, from now.
-        expires: Option<Duration>,
-    },
+    Connected(Box<Connected>),
     /// The fresh token is good.
     Refreshed {
         /// When it ends, from now.
@@ -175,7 +191,15 @@ impl Session {
     /// A connection that was opened at `now` and writes frames in `encoding`.
     pub fn new(config: Arc<GatewayConfig>, encoding: Encoding, now: Instant) -> Self {
         let clock = Clock::new(after(now, config.connect_timeout));
-        Self { config, encoding, phase: Phase::New, clock, user: None, groups: HashSet::new(), pending: None }
+        let rate = Rate::new(now);
+        Self { config, encoding, phase: Phase::New, clock, rate, user: None, groups: HashSet::new(), pending: None }
+    }
+
+    /// Ends the connection with 4008 at this time, or as soon after it as no request is in hand.
+    #[must_use]
+    pub fn with_end(mut self, at: Instant) -> Self {
+        self.clock.retire(at);
+        self
     }
 
     /// How frames are written on this connection.
@@ -186,6 +210,11 @@ impl Session {
     /// Whether the next frame may be handed in. It may not while an operation runs.
     pub fn wants_frames(&self) -> bool {
         self.pending.is_none() && self.phase != Phase::Closed
+    }
+
+    /// Whether the client was welcomed: before that it hears nothing.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// The groups that the connection is in.
@@ -209,25 +238,26 @@ impl Session {
         match input {
             Input::Frame(kind, bytes) => {
                 self.clock.alive();
-                self.frame(kind, &bytes)
+                self.frame(kind, &bytes, now)
             }
             Input::Alive => {
                 self.clock.alive();
-                Effect::None
+                match self.rate.count(now, &self.config) {
+                    Pace::Flood(wait) => self.flood(wait),
+                    Pace::Fine | Pace::Wait(_) => Effect::None,
+                }
             }
             Input::Violation(code, reason) => self.close(code, reason),
             Input::Done(outcome) => self.done(outcome, now),
             Input::Timer => self.timer(now),
             Input::GroupLost(group, code) => self.group_lost(group, code),
             Input::Overflow => self.close(CloseCode::SLOW_CONSUMER, "the client reads too slowly"),
-            Input::Shutdown(wait) => {
-                let reason = CloseReason { reason: "the gateway shuts down".into(), retry_after: Some(wait) };
-                self.close(CloseCode::SHUTDOWN, reason.to_text())
-            }
+            Input::Shutdown(wait) => self.close_for(CloseCode::SHUTDOWN, "the gateway shuts down", wait),
+            Input::Close(code, reason) => self.close(code, reason),
         }
     }
 
-    fn frame(&mut self, kind: FrameKind, bytes: &Bytes) -> Effect {
+    fn frame(&mut self, kind: FrameKind, bytes: &Bytes, now: Instant) -> Effect {
         debug_assert!(self.wants_frames(), "a frame came in while an operation runs");
         if kind != FrameKind::of(self.encoding) {
             let reason = match self.encoding {
@@ -242,10 +272,26 @@ impl Session {
             }
             (Ok(_), Phase::New) => self.close(CloseCode::BAD_FRAME, "the first frame must be \"connect\""),
             (Err(e), Phase::New) => self.close(CloseCode::BAD_FRAME, e.to_string()),
-            (Err(FrameError::Malformed(reason)), _) => self.close(CloseCode::BAD_FRAME, reason),
-            (Err(FrameError::Request { id, code, reason }), _) => self.fail(id, code, reason),
-            (Ok(frame), _) => self.request(frame),
+            (request, _) => match (self.rate.count(now, &self.config), request) {
+                (Pace::Flood(wait), _) => self.flood(wait),
+                (_, Err(FrameError::Malformed(reason))) => self.close(CloseCode::BAD_FRAME, reason),
+                (_, Err(FrameError::Request { id, code, reason })) => self.fail(id, code, reason),
+                (Pace::Fine, Ok(frame)) => self.request(frame),
+                (Pace::Wait(_), Ok(ClientFrame::Pong)) => Effect::None,
+                (Pace::Wait(wait), Ok(frame)) => self.refuse(frame.id(), wait),
+            },
         }
+    }
+
+    /// Refuses a request for coming too soon.
+    fn refuse(&self, id: Option<u64>, wait: Duration) -> Effect {
+        let code = ErrorCode::TOO_MANY_REQUESTS;
+        let reason = format!("a connection may send {} requests a second", self.config.message_rate);
+        self.write(&ServerFrame::Error { id, code, reason, temporary: true, retry_after: Some(wait) })
+    }
+
+    fn flood(&mut self, wait: Duration) -> Effect {
+        self.close_for(CloseCode::TOO_MANY_REQUESTS, "too many requests", wait)
     }
 
     fn done(&mut self, outcome: Outcome, now: Instant) -> Effect {
@@ -253,13 +299,15 @@ impl Session {
         self.clock.resume(now, &self.config);
         match (outcome, kind) {
             (Outcome::Rejected(code, reason), _) => self.close(code, reason),
-            (Outcome::Failed(_, reason), Kind::Connect) => self.close(CloseCode::INTERNAL, reason),
+            (Outcome::Failed(_, reason), Kind::Connect | Kind::Enter(_)) => self.close(CloseCode::INTERNAL, reason),
             (Outcome::Failed(code, reason), _) => self.fail(id, code, reason),
-            (Outcome::Connected { channel, user, expires }, Kind::Connect) => {
-                self.welcome(id.unwrap_or_default(), channel, user, expires, now)
+            (Outcome::Connected(client), Kind::Connect) => {
+                self.clock.set_expiry(now, client.expires, &self.config);
+                self.enter(id, client, now)
             }
+            (_, Kind::Enter(client)) => self.enter(id, client, now),
             (Outcome::Refreshed { expires }, Kind::Refresh) => {
-                self.clock.set_expiry(expires.map(|time| after(now, time)));
+                self.clock.set_expiry(now, expires, &self.config);
                 self.ok(id, None, expires)
             }
             (_, Kind::LostJoin) => {
@@ -273,25 +321,34 @@ impl Session {
         }
     }
 
-    fn welcome(
-        &mut self,
-        id: u64,
-        channel: ChannelName,
-        user: Option<String>,
-        expires: Option<Duration>,
-        now: Instant,
-    ) -> Effect {
+    /// Enters the next group that the client is to be in from the start; welcomes it when there is none left.
+    fn enter(&mut self, id: Option<u64>, client: Box<Connected>, now: Instant) -> Effect {
+        if client.groups.len() > self.config.group_limit {
+            let reason = format!("the token names more than {} groups to join", self.config.group_limit);
+            return self.close(CloseCode::INVALID_TOKEN, reason);
+        }
+        let next = client.groups.iter().find(|group| !self.groups.contains(*group)).cloned();
+        match next {
+            None => self.welcome(id.unwrap_or_default(), *client, now),
+            Some(group) => {
+                self.groups.insert(group.clone());
+                self.run(id, Kind::Enter(client), Operation::Enter(group))
+            }
+        }
+    }
+
+    fn welcome(&mut self, id: u64, client: Connected, now: Instant) -> Effect {
         self.phase = Phase::Open;
-        self.user.clone_from(&user);
+        self.user.clone_from(&client.user);
         self.clock.open(now, &self.config);
-        self.clock.set_expiry(expires.map(|time| after(now, time)));
         self.write(&ServerFrame::Welcome(Welcome {
             id,
-            channel,
-            user,
+            channel: client.channel,
+            user: client.user,
+            groups: client.groups,
             ping: self.config.ping,
             pong: self.config.pong,
-            expires,
+            expires: client.expires,
             frame_limit: self.config.frame_limit as u64,
             group_limit: self.config.group_limit as u64,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -309,6 +366,7 @@ impl Session {
             clock::Due::Ping => self.write(&ServerFrame::Ping),
             clock::Due::Dead => self.close(CloseCode::NO_PONG, "no answer to a ping"),
             clock::Due::Expired => self.close(CloseCode::TOKEN_EXPIRED, "the token's time is over"),
+            clock::Due::Old => self.close(CloseCode::TOO_OLD, "the connection has reached its greatest age"),
             clock::Due::Nothing => Effect::None,
         }
     }
@@ -322,6 +380,9 @@ impl Session {
         }
         if !self.groups.remove(&group) {
             return Effect::None;
+        }
+        if self.phase == Phase::New {
+            return self.close(CloseCode::INTERNAL, "messages to a group were lost while it was joined");
         }
         let reason = match code {
             GroupCode::INSUFFICIENT_STATE => "messages to the group were lost; join again",
@@ -350,6 +411,12 @@ impl Session {
 
     fn write(&self, frame: &ServerFrame) -> Effect {
         Effect::Write(frame.encode(self.encoding))
+    }
+
+    /// Closes, and asks the client to stay away for a time.
+    fn close_for(&mut self, code: CloseCode, reason: &str, wait: Duration) -> Effect {
+        let reason = CloseReason { reason: reason.into(), retry_after: Some(wait) };
+        self.close(code, reason.to_text())
     }
 
     fn close(&mut self, code: CloseCode, reason: impl Into<String>) -> Effect {

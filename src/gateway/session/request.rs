@@ -4,6 +4,9 @@ use crate::protocol::{ChannelName, ClientFrame, ErrorCode, GroupName, Message, S
 
 use super::{Effect, Kind, Operation, Session};
 
+/// How the names begin of groups that no client may be in or send to.
+const RESERVED_GROUPS: &str = "_gateway.";
+
 impl Session {
     pub(super) fn request(&mut self, frame: ClientFrame) -> Effect {
         match frame {
@@ -14,9 +17,7 @@ impl Session {
             // This gateway keeps no history, so a position to recover from is passed over: the answer has none.
             ClientFrame::GroupAdd { id, group, recover: _ } => self.group_add(id, &group),
             ClientFrame::GroupDiscard { id, group } => self.group_discard(id, &group),
-            ClientFrame::GroupSend { id, group, message } => {
-                self.send(id, GroupName::new(group), &message, Operation::GroupSend)
-            }
+            ClientFrame::GroupSend { id, group, message } => self.group_send(id, group, &message),
             ClientFrame::Send { id, channel, message } => {
                 self.send(id, ChannelName::new(channel), &message, Operation::Send)
             }
@@ -29,6 +30,9 @@ impl Session {
             Ok(group) => group,
             Err(e) => return self.fail(Some(id), ErrorCode::INVALID_NAME, e.to_string()),
         };
+        if let Err((code, reason)) = check_group(&group) {
+            return self.fail(Some(id), code, reason);
+        }
         if self.groups.contains(&group) {
             return self.write(&ServerFrame::Ok { id, group: Some(group), joined: None, expires: None });
         }
@@ -49,6 +53,14 @@ impl Session {
         }
     }
 
+    fn group_send(&mut self, id: Option<u64>, group: String, message: &Message) -> Effect {
+        let group = GroupName::new(group);
+        match group.as_ref().map(check_group) {
+            Ok(Err((code, reason))) => self.fail(id, code, reason),
+            _ => self.send(id, group, message, Operation::GroupSend),
+        }
+    }
+
     fn send<N>(
         &mut self,
         id: Option<u64>,
@@ -66,6 +78,15 @@ impl Session {
         let message = message.with_sender(self.user.as_deref());
         self.run(id, Kind::Send, operation(name, message))
     }
+}
+
+/// Refuses the groups that gateways talk to each other in.
+pub(in crate::gateway) fn check_group(group: &GroupName) -> Result<(), (ErrorCode, String)> {
+    if !group.as_str().starts_with(RESERVED_GROUPS) {
+        return Ok(());
+    }
+    let reason = format!("groups that begin with {RESERVED_GROUPS:?} are the gateways' own");
+    Err((ErrorCode::PERMISSION_DENIED, reason))
 }
 
 /// Refuses the types that a client may not send. A Django consumer runs the method that a message's `type` names, dots

@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::{coop, yield_now};
 
 use super::connection::{Connection, Opening, Taken, Turn};
+use super::control::Order;
 use super::delivery::{Delivery, Press, Run};
 use super::roster::{Bounds, Roster};
 use super::session::Input;
@@ -63,8 +64,13 @@ pub(crate) enum Command {
     Send(Key, Message),
     /// The members of a room have missed something, and are put out.
     Lost(Arc<Roster>, GroupCode),
+    /// Do as the server wants with the connections that it selects, and say how many those are.
+    Order(Arc<Order>, mpsc::Sender<usize>),
     /// Take no more requests. What it is told with is dropped once none is in hand.
     Hush(mpsc::Sender<()>),
+    /// Close so many connections that have no request in hand; the first is asked to stay away for the first time, each
+    /// further one for `step` longer.
+    Retire { most: usize, first: Duration, step: Duration },
     /// Close every connection; the first is asked to stay away for the first time, each further one for the second one
     /// longer.
     ShutDown(Duration, Duration),
@@ -117,6 +123,13 @@ struct Seat {
     connection: Connection,
     bell: Arc<Bell>,
     waker: Waker,
+}
+
+impl Seat {
+    /// Whether it can close now without leaving a request unanswered.
+    fn is_idle(&self) -> bool {
+        !self.connection.is_busy() && !self.connection.is_closing()
+    }
 }
 
 impl<L: ChannelLayer> Shard<L> {
@@ -205,7 +218,9 @@ impl<L: ChannelLayer> Shard<L> {
                 Some(Command::Send(key, message)) => self.send(key, message),
                 Some(Command::Open(opening)) => self.open(*opening),
                 Some(Command::Lost(roster, code)) => self.lose(&roster, code),
+                Some(Command::Order(order, count)) => self.order(&order, &count),
                 Some(Command::Hush(busy)) => (self.quiet, self.busy) = (true, Some(busy)),
+                Some(Command::Retire { most, first, step }) => self.retire(most, first, step),
                 Some(Command::ShutDown(first, step)) => self.shut_down(first, step),
                 Some(Command::Abort) => self.slots.taken().into_iter().for_each(|slot| self.remove(slot)),
             }
@@ -247,7 +262,7 @@ impl<L: ChannelLayer> Shard<L> {
                         lost += 1;
                         slow.push(slot);
                     }
-                    Taken::Closing => {}
+                    Taken::Deaf => {}
                 }
             }
             let messages = some.len() as u64;
@@ -300,6 +315,27 @@ impl<L: ChannelLayer> Shard<L> {
             });
         }
         roster.part(self.number).end_losing();
+    }
+
+    fn order(&mut self, order: &Arc<Order>, count: &mpsc::Sender<usize>) {
+        let mut concerned = 0;
+        for slot in self.slots.taken() {
+            self.visit(slot, |seat, host, _| {
+                concerned += usize::from(seat.connection.obey(host, order));
+                Turn::Rest
+            });
+        }
+        // There is room for one of each shard; nobody may want to know any more.
+        let _ = count.try_send(concerned);
+    }
+
+    fn retire(&mut self, most: usize, first: Duration, step: Duration) {
+        let mut idle = self.slots.taken();
+        idle.retain(|slot| self.slots.get(*slot).is_some_and(|seat| seat.is_idle()));
+        idle.truncate(most);
+        for (place, slot) in (0..).zip(idle) {
+            self.input(slot, Input::Shutdown(first + step * place));
+        }
     }
 
     fn shut_down(&mut self, first: Duration, step: Duration) {

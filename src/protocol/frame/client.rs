@@ -123,6 +123,18 @@ impl ClientFrame {
         Some(ClientFrame::Refresh { id: need_id(fields)?, token: fields.text("token")? })
     }
 
+    /// The number that the answer is to carry, where there is to be one.
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            ClientFrame::Connect { id, .. }
+            | ClientFrame::GroupAdd { id, .. }
+            | ClientFrame::GroupDiscard { id, .. }
+            | ClientFrame::Refresh { id, .. } => Some(*id),
+            ClientFrame::GroupSend { id, .. } | ClientFrame::Send { id, .. } => *id,
+            ClientFrame::Pong => None,
+        }
+    }
+
     /// Writes the frame.
     pub fn encode(&self, encoding: Encoding) -> Bytes {
         match self {

@@ -77,6 +77,8 @@ pub struct Welcome {
     pub channel: ChannelName,
     /// Who the client is to the gateway.
     pub user: Option<String>,
+    /// The groups that the connection is in without having asked, by its token or the gateway's authorizer.
+    pub groups: Vec<GroupName>,
     /// How often the gateway sends a ping.
     pub ping: Duration,
     /// How long it waits for the pong.
@@ -109,6 +111,7 @@ const KNOWN: &[&str] = &[
     "id",
     "channel",
     "user",
+    "groups",
     "ping",
     "pong",
     "expires",
@@ -270,6 +273,7 @@ impl Welcome {
             id: fields.need("id", POSITIVE, positive)?,
             channel: fields.need("channel", CHANNEL, channel)?,
             user: fields.want_text("user")?,
+            groups: fields.want("groups", "a list of group names", read_groups)?.unwrap_or_default(),
             ping: fields.need("ping", SECONDS, Raw::seconds)?,
             pong: fields.need("pong", SECONDS, Raw::seconds)?,
             expires: fields.want("expires", SECONDS, Raw::seconds)?,
@@ -287,6 +291,9 @@ impl Welcome {
         writer.put("channel", Scalar::Str(self.channel.as_str()));
         if let Some(user) = &self.user {
             writer.put("user", Scalar::Str(user));
+        }
+        if !self.groups.is_empty() {
+            writer.put_texts("groups", self.groups.iter().map(GroupName::as_str));
         }
         writer.put_seconds("ping", self.ping);
         writer.put_seconds("pong", self.pong);
@@ -338,6 +345,10 @@ fn read_limits(raw: &Raw<'_>) -> Option<(u64, u64)> {
     })
     .ok()?;
     Some((frame, groups))
+}
+
+fn read_groups(raw: &Raw<'_>) -> Option<Vec<GroupName>> {
+    raw.items()?.iter().map(group).collect()
 }
 
 fn read_messages(raw: &Raw<'_>) -> Option<Vec<(Message, u64)>> {

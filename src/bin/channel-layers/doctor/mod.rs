@@ -13,10 +13,13 @@ mod report;
 mod server;
 
 use channel_layers::config::LayerConfig;
+use channel_layers::gateway::GatewayConfig;
 use channel_layers::layer::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
 
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
+use crate::logging;
+use crate::settings::Flags;
 use report::Report;
 
 const EXAMPLES: &str = "\
@@ -30,8 +33,8 @@ Exit codes: 0 with nothing worse than warnings, 1 where something keeps the gate
 /// Check everything that a gateway depends on, and say what to do about what is wrong.
 ///
 /// Looks at the settings, at each Redis (version, commands and permissions, clock, memory, limits), sends messages through
-/// the layer in both of Django's layouts, and looks at the limits of this process. Takes the layer from the same options and
-/// variables as `serve`, and leaves nothing behind in Redis.
+/// the layer in both of Django's layouts, and looks at the limits of this process. Takes the options and variables of `serve`,
+/// and leaves nothing behind in Redis.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Doctor {
@@ -40,7 +43,7 @@ pub(crate) struct Doctor {
     to: Option<String>,
 
     /// The connection token for that gateway. In the variable other users of the machine do not see it.
-    #[arg(long, value_name = "TOKEN", env = "CHANNEL_LAYERS_TOKEN", hide_env_values = true, requires = "to")]
+    #[arg(long, value_name = "TOKEN", env = "CHANNEL_TOKEN", hide_env_values = true)]
     token: Option<String>,
 
     /// Print one JSON object instead of lines for people.
@@ -49,22 +52,19 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     layer: LayerArgs,
+
+    #[command(flatten)]
+    flags: Flags,
 }
 
 impl Doctor {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let mut report = Report::new(self.json);
-        match self.layer.configs() {
-            Ok(layers) => {
-                for (alias, config) in &layers {
-                    check(&mut report, alias, config).await;
-                }
-            }
-            Err(failure) => {
-                report.problem("settings", failure.to_string(), "mend this first: nothing starts like this")
-            }
+        let (layers, gateway) = self.settings(&mut report);
+        for (alias, config) in &layers {
+            check(&mut report, alias, config).await;
         }
-        process::judge(&mut report, process::descriptors());
+        process::judge(&mut report, process::descriptors(), gateway.max_connections);
         if let Some(url) = &self.to {
             gateway::check(&mut report, url, self.token).await;
         }
@@ -72,6 +72,38 @@ impl Doctor {
             0 => Ok(()),
             1 => Err(Failure::failed("1 problem, told above")),
             problems => Err(Failure::failed(format!("{problems} problems, told above"))),
+        }
+    }
+
+    /// Judges the settings; what they come to, as far as they can be read.
+    fn settings(&self, report: &mut Report) -> (Vec<(String, LayerConfig)>, GatewayConfig) {
+        const ABOUT: &str = "settings";
+        const REMEDY: &str =
+            "mend this first: nothing starts like this; `channel-layers config default` shows every setting";
+        let sources = self.flags.sources();
+        for unknown in sources.unknown_variables() {
+            report.warning(ABOUT, unknown, "write its name right, or take it away");
+        }
+        let resolved = match sources.resolve() {
+            Ok(resolved) => resolved,
+            Err(problems) => {
+                problems.iter().for_each(|problem| report.problem(ABOUT, problem, REMEDY));
+                return (Vec::new(), GatewayConfig::default());
+            }
+        };
+        let gateway = resolved.config().gateway.clone();
+        if let Err(e) = logging::read(&resolved.config().log) {
+            report.problem(ABOUT, e.to_string(), REMEDY);
+        }
+        match self.layer.configs(&resolved) {
+            Ok(layers) => {
+                report.fine(ABOUT, "can be read");
+                (layers, gateway)
+            }
+            Err(failure) => {
+                report.problem(ABOUT, failure.to_string(), REMEDY);
+                (Vec::new(), gateway)
+            }
         }
     }
 }

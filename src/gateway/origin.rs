@@ -1,0 +1,80 @@
+//! Which pages may open a WebSocket (RFC 6455, section 10.2).
+//!
+//! A browser sends cookies along with a WebSocket's handshake whatever page opens it, and no other check: without this
+//! one any site could act as its visitors.
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Uri};
+
+use crate::layer::Pattern;
+
+/// Whether the page that a request comes from may connect. Programs send no `Origin`, and are not told from each other here.
+pub(crate) fn allowed(headers: &HeaderMap, allowed: &[Pattern]) -> bool {
+    let mut origins = headers.get_all(ORIGIN).into_iter();
+    let Some(origin) = origins.next() else { return true };
+    // Two are a forgery: which of them is the page's cannot be known.
+    let Ok(origin) = origin.to_str().map_err(drop).and_then(|text| origins.next().map_or(Ok(text), |_| Err(()))) else {
+        return false;
+    };
+    allowed.iter().any(|pattern| pattern.matches(origin)) || is_own(origin, headers)
+}
+
+/// Whether the page is of the host that the request is for. The scheme is not compared: a proxy in front may have ended TLS.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let Ok(origin) = origin.parse::<Uri>() else { return false };
+    let (Some(scheme), Some(authority)) = (origin.scheme_str(), origin.authority()) else { return false };
+    let default = if scheme == "https" { "443" } else { "80" };
+    let bare =
+        |authority: &str| authority.strip_suffix(default).and_then(|rest| rest.strip_suffix(':')).map(str::to_owned);
+    let plain = |authority: &str| bare(authority).unwrap_or_else(|| authority.to_owned());
+    plain(authority.as_str()).eq_ignore_ascii_case(&plain(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn asks(host: &str, origins: &[&str], patterns: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+        for origin in origins {
+            headers.append(ORIGIN, HeaderValue::from_str(origin).unwrap());
+        }
+        let patterns: Vec<_> = patterns.iter().map(|glob| Pattern::glob(glob)).collect();
+        allowed(&headers, &patterns)
+    }
+
+    #[test]
+    fn pages_of_the_own_host_may_and_others_only_by_name() {
+        assert!(asks("chat.example", &[], &[]), "a program");
+        for own in ["https://chat.example", "http://chat.example", "https://CHAT.example:443", "http://chat.example:80"]
+        {
+            assert!(asks("chat.example", &[own], &[]), "{own}");
+        }
+        assert!(asks("localhost:8000", &["http://localhost:8000"], &[]));
+        assert!(asks("chat.example:443", &["https://chat.example"], &[]));
+        for other in [
+            "https://evil.example",
+            "https://chat.example.evil.example",
+            "http://chat.example:8080",
+            "null",
+            "chat.example",
+            "",
+        ] {
+            assert!(!asks("chat.example", &[other], &[]), "{other}");
+        }
+        assert!(!asks("localhost:8000", &["http://localhost:3000"], &[]));
+        assert!(asks("gateway.example", &["https://app.example.com"], &["https://*.example.com"]));
+        assert!(!asks("gateway.example", &["https://example.com.evil.example"], &["https://*.example.com"]));
+        assert!(asks("gateway.example", &["null"], &["*"]));
+    }
+
+    #[test]
+    fn two_origins_are_none_that_can_be_trusted() {
+        assert!(!asks("chat.example", &["https://chat.example", "https://evil.example"], &[]));
+        assert!(!asks("chat.example", &["https://chat.example", "https://chat.example"], &["*"]));
+    }
+}
