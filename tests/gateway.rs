@@ -11,6 +11,7 @@ mod gateway {
     mod control;
     mod delivery;
     mod error_codes;
+    mod forwarded;
     mod framing;
     mod handshake;
     mod http;

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::ApiKeys;
+use super::{ApiKeys, Network};
 use crate::layer::Pattern;
 
 /// Limits and times of a [`Gateway`](super::Gateway).

@@ -121,3 +121,43 @@ fn out_of_file_descriptors_it_goes_on_and_takes_those_who_wait_later() {
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(is_healthy(&mut last), "it has waited");
 }
+
+#[test]
+fn keys_are_changed_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let keys = file("keys", "# of backends\ndjango:0123456789abcdef\n");
+    let secret = file("secret", "a secret of at least thirty-two bytes");
+    let server = Running::start(
+        &[&["serve", "--listen", "127.0.0.1:0", "--api-keys-file", &keys], &["--token-secret-file", &secret][..]]
+            .concat(),
+    );
+    let line = server.line();
+    let address = line.strip_prefix("listening on http://").unwrap();
+    let post = |key: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = "POST /api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+        let rest = "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        write!(stream, "{head}X-API-Key: {key}\r\n{rest}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!((post("0123456789abcdef").as_str(), post("fedcba9876543210").as_str()), ("202", "401"));
+
+    file("keys", "django:short\n");
+    server.hang_up();
+    let said = server.says("could not be read again, and stays as it was: API keys");
+    assert!(!said.contains("short:") && !said.contains("0123456789abcdef"), "{said}");
+    assert_eq!(post("0123456789abcdef"), "202");
+
+    file("keys", "django:fedcba9876543210\n");
+    server.hang_up();
+    server.says("read again: API keys");
+    server.says("read again: the keys of tokens");
+    assert_eq!((post("0123456789abcdef").as_str(), post("fedcba9876543210").as_str()), ("401", "202"));
+}

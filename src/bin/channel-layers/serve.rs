@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use channel_layers::config::{Resolved, ServerConfig};
-use channel_layers::gateway::{Gateway, Listener, Tls};
+use channel_layers::config::Resolved;
+use channel_layers::gateway::Listener;
 use channel_layers::layer::ChannelLayer;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
@@ -13,7 +13,7 @@ use crate::layer::LayerArgs;
 use crate::reload::Reloads;
 use crate::settings::Flags;
 use crate::signal::stop_signal;
-use crate::{demo_page, logging, open_files};
+use crate::{access, demo_page, logging, open_files};
 
 /// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
 /// thousand that come at once are overlooked, and ask again a second later.
@@ -65,9 +65,9 @@ impl Prepared {
         let config = self.resolved.config();
         open_files::raise(config.gateway.max_connections);
         let mut reloads = Reloads::default();
-        let tls = tls(config, &mut reloads)?;
+        let tls = access::tls(config, &mut reloads).map_err(|e| Failure::usage(e.to_string()))?;
         let layer = self.layer.open(&self.resolved)?;
-        let gateway = Gateway::new(layer.clone(), config.gateway.clone());
+        let gateway = access::gateway(layer.clone(), config, &mut reloads)?;
         let router = match config.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),
@@ -96,15 +96,6 @@ impl Prepared {
         served.map_err(|e| Failure::of(&e, place))?;
         closed.map_err(|e| Failure::of_layer(&e))
     }
-}
-
-/// The certificate, where one is named.
-fn tls(config: &ServerConfig, reloads: &mut Reloads) -> Result<Option<Tls>, Failure> {
-    let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
-    let tls = Tls::from_pem_files(certificate, key).map_err(|e| Failure::usage(e.to_string()))?;
-    let handle = tls.clone();
-    reloads.add("the TLS certificate", move || handle.reload());
-    Ok(Some(tls))
 }
 
 /// Listens on the first address of a place where that works.
