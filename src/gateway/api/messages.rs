@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::once::Ticket;
 use super::reply::Reply;
 use super::{Failure, batch, body};
-use crate::gateway::session::check_type;
+use crate::gateway::session::{check_group, check_type};
 use crate::gateway::shared::Shared;
 use crate::layer::ChannelLayer;
 use crate::protocol::{ChannelName, ErrorCode, GroupName, Message, Target};
@@ -109,7 +109,9 @@ fn text(path: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
 }
 
 pub(super) fn group(name: impl AsRef<str>) -> Result<Target, Failure> {
-    GroupName::new(name).map(Target::Group).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))
+    let group = GroupName::new(name).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
+    check_group(&group).map_err(|(code, reason)| Failure::new(code, reason))?;
+    Ok(Target::Group(group))
 }
 
 pub(super) fn channel(name: impl AsRef<str>) -> Result<Target, Failure> {
