@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("src/layer", &["protocol"]),
     ("src/gateway", &["layer", "protocol"]),
     ("src/worker", &["layer", "protocol"]),
-    ("src/config", &["layer", "protocol"]),
+    ("src/config", &["gateway", "layer", "protocol"]),
     ("src/bin", &["protocol", "client", "layer", "gateway", "worker", "config"]),
 ];
 

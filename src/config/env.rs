@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::{LayerConfig, LayersConfig};
+use super::{LayerConfig, LayersConfig, Problems};
 use crate::layer::redis::{Host, RedisConfig};
 use crate::layer::{Layer, Layers, MemoryConfig};
 use crate::{Error, ErrorKind, Result};
@@ -18,9 +18,10 @@ const REDIS_URL: &str = "REDIS_URL";
 const SCALED_OUT: &str = "K_SERVICE";
 
 /// What was chosen and why.
+#[derive(Debug)]
 pub(super) struct Choice {
     pub(super) layers: LayersConfig,
-    because: &'static str,
+    because: String,
     /// Memory is what the environment does not want.
     unwanted: bool,
     scaled_out: bool,
@@ -42,11 +43,8 @@ impl LayersConfig {
     ///
     /// [`ErrorKind::Config`], naming the variable that holds something else.
     pub fn from_env() -> Result<Self> {
-        let choice = choose(|name| std::env::var_os(name))?;
-        tracing::info!("{choice}");
-        if let Some(warning) = choice.warning() {
-            tracing::warn!("{warning}");
-        }
+        let choice = choose(|name| std::env::var_os(name), None)?;
+        choice.announce();
         Ok(choice.layers)
     }
 }
@@ -81,43 +79,65 @@ impl Layer {
     }
 }
 
-/// Decides by the variables that `get` gives.
-pub(super) fn choose(get: impl Fn(&str) -> Option<OsString>) -> Result<Choice> {
+/// Decides by the variables that `get` gives, or else by the layers of a file.
+pub(super) fn choose(
+    get: impl Fn(&str) -> Option<OsString>,
+    file: Option<(LayersConfig, String)>,
+) -> Result<Choice, Problems> {
     let text = |name: &str| match get(name).filter(|text| !text.is_empty()).map(OsString::into_string) {
-        Some(Err(_)) => Err(Error::new(ErrorKind::Config, format!("{name} is not UTF-8"))),
+        Some(Err(_)) => Err(Problems::one(name, "is not UTF-8")),
         Some(Ok(text)) => Ok(Some(text)),
         None => Ok(None),
     };
     let memory = || LayersConfig::new(LayerConfig::Memory(MemoryConfig::default()));
-    let in_memory = || text(IN_MEMORY)?.map(|text| truth(&text)).transpose();
+    let in_memory = || text(IN_MEMORY)?.map(|text| truth(&text).ok_or_else(neither)).transpose();
     let mut unwanted = false;
     let (layers, because) = if let Some(json) = text(LAYERS)? {
-        (LayersConfig::from_json(&json)?, "CHANNEL_LAYERS says so")
+        (LayersConfig::read_json(&json)?, says(LAYERS))
     } else if in_memory()? == Some(true) {
-        (memory(), "USE_INMEMORY_CHANNELS says so")
+        (memory(), says(IN_MEMORY))
     } else if let Some(url) = text(REDIS_URL)? {
-        let host = Host::url(&url).map_err(|e| Error::new(e.kind(), format!("{REDIS_URL}: {e}")))?;
-        (LayersConfig::new(LayerConfig::Redis(RedisConfig::new([host]))), "REDIS_URL says so")
+        let host = Host::url(&url).map_err(|e| Problems::one(REDIS_URL, e))?;
+        (LayersConfig::new(LayerConfig::Redis(RedisConfig::new([host]))), says(REDIS_URL))
+    } else if let Some((layers, name)) = file {
+        unwanted = in_memory()? == Some(false);
+        (layers, says(&name))
     } else if in_memory()? == Some(false) {
         unwanted = true;
-        (memory(), "REDIS_URL is not set")
+        (memory(), format!("{REDIS_URL} is not set"))
     } else {
-        (memory(), "neither CHANNEL_LAYERS nor USE_INMEMORY_CHANNELS nor REDIS_URL is set")
+        (memory(), format!("neither {LAYERS} nor {IN_MEMORY} nor {REDIS_URL} is set"))
     };
     let scaled_out = get(SCALED_OUT).is_some_and(|name| !name.is_empty());
     Ok(Choice { layers, because, unwanted, scaled_out })
 }
 
+fn says(source: &str) -> String {
+    format!("{source} says so")
+}
+
+fn neither() -> Problems {
+    Problems::one(IN_MEMORY, "must be true or false")
+}
+
 /// As python-decouple reads a flag.
-fn truth(text: &str) -> Result<bool> {
+pub(super) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
-        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
-        _ => Err(Error::new(ErrorKind::Config, format!("{IN_MEMORY} is neither true nor false: write one of the two"))),
+        "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
+        _ => None,
     }
 }
 
 impl Choice {
+    /// Logs what was chosen, and what of that is likely a mistake.
+    pub(super) fn announce(&self) {
+        tracing::info!("{self}");
+        if let Some(warning) = self.warning() {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// The one line about a layer in memory where there should be none.
     pub(super) fn warning(&self) -> Option<String> {
         let (alias, _) = self.layers.iter().find(|(_, layer)| matches!(layer, LayerConfig::Memory(_)))?;

@@ -1,4 +1,5 @@
-//! Layers from settings: Django's `CHANNEL_LAYERS` as it is, a TOML file, or the environment.
+//! Layers from settings: Django's `CHANNEL_LAYERS` as it is, a TOML file, or the environment; and the settings of a
+//! gateway, from the same file, the environment and flags ([`Sources`]).
 //!
 //! Settings are read as a whole and checked before anything is opened: an error tells of everything that is wrong, each
 //! with its path, as `CHANNEL_LAYERS.default.CONFIG.hsots`, and quotes no value, as it may be a secret.
@@ -67,6 +68,7 @@
 mod env;
 mod hosts;
 mod problems;
+mod server;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -79,9 +81,11 @@ use crate::layer::{Layer, Layers, MemoryConfig};
 use crate::nearest::suggestion;
 use crate::{Error, ErrorKind, Result};
 
-use problems::Problems;
 use settings::Backend;
 use value::{Map, Value};
+
+pub use problems::Problems;
+pub use server::{LogFormat, Origin, Resolved, ServerConfig, Setting, Shape, Sources, default_toml};
 
 /// A layer that can be opened: which one, and its settings. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -103,15 +107,15 @@ pub struct LayersConfig {
 
 /// How the settings of a layer are written.
 #[derive(Clone, Copy)]
-struct Shape {
+struct Form {
     root: &'static str,
     backend: &'static str,
     /// The map that holds the settings; without one they stand beside the backend.
     config: Option<&'static str>,
 }
 
-const DJANGO: Shape = Shape { root: "CHANNEL_LAYERS", backend: "BACKEND", config: Some("CONFIG") };
-const TOML: Shape = Shape { root: "layers", backend: "backend", config: None };
+const DJANGO: Form = Form { root: "CHANNEL_LAYERS", backend: "BACKEND", config: Some("CONFIG") };
+const TOML: Form = Form { root: "layers", backend: "backend", config: None };
 
 impl LayerConfig {
     /// The name of its backend: `memory`, `redis` or `redis-pubsub`.
@@ -144,10 +148,12 @@ impl LayersConfig {
     ///
     /// [`ErrorKind::Config`], with everything that is wrong.
     pub fn from_json(json: &str) -> Result<Self> {
-        let value = serde_json::from_str(json).map_err(|e| {
-            // The library's text tells the place and quotes nothing.
-            Error::new(ErrorKind::Config, format!("{} is not JSON: {e}", DJANGO.root))
-        })?;
+        Ok(Self::read_json(json)?)
+    }
+
+    fn read_json(json: &str) -> Result<Self, Problems> {
+        // The library's text tells the place and quotes nothing.
+        let value = serde_json::from_str(json).map_err(|e| Problems::one(DJANGO.root, format!("is not JSON: {e}")))?;
         read(&value, DJANGO)
     }
 
@@ -157,19 +163,14 @@ impl LayersConfig {
     ///
     /// [`ErrorKind::Config`], with everything that is wrong.
     pub fn from_toml(toml: &str) -> Result<Self> {
-        let value: Value = toml::from_str(toml).map_err(|e| {
-            // The library's own text quotes the line.
-            let line = e.span().map_or(1, |span| toml[..span.start].matches('\n').count() + 1);
-            Error::new(ErrorKind::Config, format!("line {line} is not TOML: {}", e.message()))
-        })?;
-        let Value::Map(tables) = value else { return read(&value, TOML) };
+        let tables = parse_toml(toml).map_err(|what| Error::new(ErrorKind::Config, what))?;
         let mut problems = Problems::default();
-        for (table, _) in tables.iter().filter(|(table, _)| table != TOML.root) {
-            problems.add(table, format!("there is no such table; {}", suggestion(table, &["layers"])));
+        for (table, _) in tables.iter().filter(|(table, _)| ![TOML.root, "gateway"].contains(&table.as_str())) {
+            problems.add(table, format!("there is no such table; {}", suggestion(table, &["layers", "gateway"])));
         }
         problems.settle(())?;
         let layers = tables.into_iter().find(|(table, _)| table == TOML.root);
-        read(&layers.map_or(Value::Map(Map::new()), |(_, layers)| layers), TOML)
+        Ok(read(&layers.map_or(Value::Map(Map::new()), |(_, layers)| layers), TOML)?)
     }
 
     /// Reads a TOML file as [`from_toml`](Self::from_toml) does.
@@ -210,8 +211,21 @@ impl LayersConfig {
     }
 }
 
+/// The tables of a TOML file.
+fn parse_toml(toml: &str) -> Result<Map, String> {
+    match toml::from_str(toml) {
+        Ok(Value::Map(tables)) => Ok(tables),
+        Ok(_) => Err("is not TOML".to_owned()),
+        Err(e) => {
+            // The library's own text quotes the line.
+            let line = e.span().map_or(1, |span| toml[..span.start].matches('\n').count() + 1);
+            Err(format!("line {line} is not TOML: {}", e.message()))
+        }
+    }
+}
+
 /// Reads settings in either shape.
-fn read(value: &Value, shape: Shape) -> Result<LayersConfig> {
+fn read(value: &Value, shape: Form) -> Result<LayersConfig, Problems> {
     let mut problems = Problems::default();
     let mut by_alias = Vec::new();
     for (alias, value) in problems.map(shape.root, value).into_iter().flatten() {
@@ -224,7 +238,7 @@ fn read(value: &Value, shape: Shape) -> Result<LayersConfig> {
     problems.settle(LayersConfig { by_alias })
 }
 
-fn read_layer(value: &Value, path: &str, shape: Shape, problems: &mut Problems) -> Option<LayerConfig> {
+fn read_layer(value: &Value, path: &str, shape: Form, problems: &mut Problems) -> Option<LayerConfig> {
     let map = problems.map(path, value)?;
     let name = match map.iter().find(|(key, _)| key == shape.backend) {
         Some((_, name)) => problems.text(&format!("{path}.{}", shape.backend), name),

@@ -31,10 +31,10 @@ fn memory_on_a_platform_that_scales_out_is_warned_of() {
 #[test]
 fn an_environment_that_cannot_be_read_is_2() {
     for (name, value, text) in [
-        ("USE_INMEMORY_CHANNELS", "perhaps", "USE_INMEMORY_CHANNELS is neither true nor false"),
+        ("USE_INMEMORY_CHANNELS", "perhaps", "USE_INMEMORY_CHANNELS: must be true or false"),
         ("REDIS_URL", "localhost:6379", "write redis://HOST:PORT/DATABASE"),
         ("CHANNEL_LAYERS", r#"{"default": {"BACKEND": "redsi"}}"#, "CHANNEL_LAYERS.default.BACKEND"),
-        ("CHANNEL_LAYERS", r#"{"other": {"BACKEND": "memory"}}"#, "CHANNEL_LAYERS.default: is missing"),
+        ("CHANNEL_LAYERS", r#"{"other": {"BACKEND": "memory"}}"#, "there is no channel layer \"default\""),
     ] {
         let output = command(&["serve", "--listen", "127.0.0.1:0"]).env(name, value).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

@@ -1,6 +1,7 @@
 //! The `channel-layers` command as a shell sees it: what it prints where, and its exit codes.
 #![cfg(not(target_family = "wasm"))]
 
+mod config;
 mod layer;
 mod redis;
 
@@ -12,11 +13,15 @@ use std::time::Duration;
 /// How long a line may take; only a defect reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Variables that say something to the command, beside those that begin with its name.
+const OURS: [&str; 5] = ["RUST_LOG", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE", "PORT"];
+
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_channel-layers"));
     command.args(args);
     // What the machine has set up for other programs.
-    for name in ["RUST_LOG", "CHANNEL_LAYERS", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE"] {
+    let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in set.filter(|name| OURS.contains(&name.as_str()) || name.starts_with("CHANNEL_LAYERS")) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use channel_layers::config::Problems;
 use channel_layers::{Error, ErrorKind};
 
 /// Why a command failed.
@@ -29,6 +30,11 @@ impl Failure {
     /// What was asked for cannot be.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, text: text.into() }
+    }
+
+    /// Settings are wrong.
+    pub(crate) fn settings(problems: &Problems) -> Self {
+        Self::usage(problems.to_string())
     }
 
     /// There is no gateway, or it does not answer.

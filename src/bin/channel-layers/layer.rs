@@ -1,6 +1,6 @@
 //! The options that name a channel layer, shared by all commands.
 
-use channel_layers::config::{LayerConfig, LayersConfig};
+use channel_layers::config::{LayerConfig, Resolved};
 use channel_layers::layer::redis::{Host, RedisConfig};
 use channel_layers::layer::{Layer, Layers, MemoryConfig};
 
@@ -42,19 +42,37 @@ pub(crate) struct Direct {
 }
 
 impl LayerArgs {
-    /// The layer of a gateway: the one that the options name, or else the environment. Connects in the background.
-    pub(crate) fn open(&self) -> Result<Layer, Failure> {
+    /// The layer of a gateway: the one that the options name, or else the environment's, or else the file's. Connects in the
+    /// background.
+    pub(crate) fn open(&self, resolved: &Resolved) -> Result<Layer, Failure> {
         let failed = |e| Failure::of_layer(&e);
         if let Some(config) = self.given()? {
             return Layer::open(config).map_err(failed);
         }
-        let Some(prefix) = &self.prefix else { return Layer::from_env().map_err(failed) };
-        let layers = LayersConfig::from_env().map_err(failed)?;
-        match layers.get(Layers::DEFAULT).cloned() {
-            Some(LayerConfig::Redis(config)) => Layer::redis(config.with_prefix(prefix)).map_err(failed),
-            Some(LayerConfig::RedisPubSub(config)) => Layer::redis_pubsub(config.with_prefix(prefix)).map_err(failed),
-            _ => Err(no_prefix()),
-        }
+        resolved.announce_layers();
+        let Some(layer) = resolved.layers().get(Layers::DEFAULT).cloned() else {
+            return Err(Failure::usage(format!(
+                "there is no channel layer {:?}, which a gateway serves",
+                Layers::DEFAULT
+            )));
+        };
+        let layer = match (layer, &self.prefix) {
+            (layer, None) => layer,
+            (LayerConfig::Redis(config), Some(prefix)) => LayerConfig::Redis(config.with_prefix(prefix)),
+            (LayerConfig::RedisPubSub(config), Some(prefix)) => LayerConfig::RedisPubSub(config.with_prefix(prefix)),
+            _ => return Err(no_prefix()),
+        };
+        Layer::open(layer).map_err(failed)
+    }
+
+    /// The layer that the options name, for people.
+    pub(crate) fn named(&self) -> Result<Option<String>, Failure> {
+        let named = |layer| match layer {
+            LayerConfig::Redis(config) => format!("redis at {}", name(&config)),
+            LayerConfig::RedisPubSub(config) => format!("redis-pubsub at {}", name(&config)),
+            _ => "memory (serves this process only)".to_owned(),
+        };
+        Ok(self.given()?.map(named))
     }
 
     /// The layer to talk to without a gateway, where the options name one.

@@ -3,20 +3,22 @@
 //! Standard output is for programs: one line when the gateway listens, one JSON object a line of what is heard.
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
+mod config;
 mod demo_page;
 mod failure;
 mod layer;
 mod listen;
+mod logging;
 mod post;
 mod send;
 mod serve;
+mod settings;
+mod shell;
 mod signal;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use failure::Failure;
 
@@ -43,14 +45,13 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Config(config::Config),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,channel_layers=info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
-    match run(cli.command) {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("channel-layers: {failure}");
@@ -60,14 +61,26 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => drive(serve.prepare()?.run()),
+        Command::GroupSend(send) => plain(send.run()),
+        Command::Send(send) => plain(send.run()),
+        Command::Listen(listen) => plain(listen.run()),
+        Command::Config(config) => config.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}
+
+/// Runs a command that has no settings of its own.
+fn plain(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    logging::start_plain()?;
+    drive(work)
+}
+
+/// Runs what needs a runtime, to its end.
+fn drive(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|e| Failure::failed(format!("the operating system gave no threads to run on: {e}")))?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve(serve) => serve.run().await,
-            Command::GroupSend(send) => send.run().await,
-            Command::Send(send) => send.run().await,
-            Command::Listen(listen) => listen.run().await,
-        }
-    })
+    runtime.block_on(work)
 }

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 
-use channel_layers::gateway::{Gateway, GatewayConfig};
-use channel_layers::layer::{ChannelLayer, Pattern};
+use channel_layers::config::Resolved;
+use channel_layers::gateway::Gateway;
+use channel_layers::layer::ChannelLayer;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use crate::demo_page;
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
+use crate::settings::Flags;
 use crate::signal::stop_signal;
+use crate::{demo_page, logging};
 
 /// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
 /// thousand that come at once are overlooked, and ask again a second later.
@@ -25,65 +26,55 @@ Examples:
 
 /// Serve the gateway on a channel layer, until interrupted or terminated.
 ///
-/// Prints `listening on http://HOST:PORT` when it is ready. Without --backend and --redis-url the environment chooses the
-/// layer: CHANNEL_LAYERS (Django's setting as JSON), or USE_INMEMORY_CHANNELS, or REDIS_URL, or else memory.
+/// Prints `listening on http://HOST:PORT` when it is ready. A flag counts more than its environment variable, that more than the
+/// file, that more than the default; `channel-layers config` shows what that comes to. Without --backend and --redis-url the
+/// environment chooses the layer: CHANNEL_LAYERS (Django's setting as JSON), or USE_INMEMORY_CHANNELS, or REDIS_URL; or else the
+/// file, or else it is memory.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
-    listen: String,
-
-    /// Serve the chat page at `/`, which makes the address the place to try things.
-    #[arg(long)]
-    demo: bool,
-
-    /// Let other machines in, although everybody may join and send to everything.
-    #[arg(long)]
-    allow_anonymous: bool,
-
-    /// Compress messages for clients that offer it (permessage-deflate).
-    #[arg(long)]
-    compression: bool,
-
-    /// Groups whose messages are dropped for clients that cannot take them at once, as a glob; may be repeated.
-    #[arg(long, value_name = "GLOB")]
-    volatile: Vec<String>,
-
-    /// How many tasks the sockets are spread over; one for each core if left out.
-    #[arg(long, value_name = "NUMBER")]
-    shards: Option<NonZeroUsize>,
+    #[command(flatten)]
+    flags: Flags,
 
     #[command(flatten)]
     layer: LayerArgs,
 }
 
 impl Serve {
-    fn config(&self) -> GatewayConfig {
-        let config = GatewayConfig::default()
-            .with_allow_anonymous(self.allow_anonymous)
-            .with_compression(self.compression)
-            .with_volatile(self.volatile.iter().map(|glob| Pattern::glob(glob)).collect());
-        match self.shards {
-            Some(shards) => config.with_shards(shards.get()),
-            None => config,
+    /// Reads the settings, and logs as they say from then on.
+    pub(crate) fn prepare(self) -> Result<Prepared, Failure> {
+        let sources = self.flags.sources();
+        let resolved = sources.resolve().map_err(|problems| Failure::settings(&problems))?;
+        logging::start(&resolved.config().log, resolved.config().log_format)?;
+        for unknown in sources.unknown_variables() {
+            tracing::warn!("{unknown}");
         }
+        Ok(Prepared { resolved, layer: self.layer })
     }
+}
 
+/// A gateway that knows all it has to.
+pub(crate) struct Prepared {
+    resolved: Resolved,
+    layer: LayerArgs,
+}
+
+impl Prepared {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let config = self.config();
-        let layer = self.layer.open()?;
-        let gateway = Gateway::new(layer.clone(), config);
-        let router = match self.demo {
+        let config = self.resolved.config();
+        let layer = self.layer.open(&self.resolved)?;
+        let gateway = Gateway::new(layer.clone(), config.gateway.clone());
+        let router = match config.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),
         };
         let stop = stop_signal()?;
-        let listener = bind(&self.listen).await.map_err(|e| {
+        let place = &config.listen;
+        let listener = bind(place).await.map_err(|e| {
             let remedy = "name another place with --listen, such as --listen 127.0.0.1:0";
-            Failure::usage(format!("cannot listen on {}: {e}; {remedy}", self.listen))
+            Failure::usage(format!("cannot listen on {place}: {e}; {remedy}"))
         })?;
-        gateway.check_listener(&listener).map_err(|e| Failure::of(&e, &self.listen))?;
+        gateway.check_listener(&listener).map_err(|e| Failure::of(&e, place))?;
         let address =
             listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
         println!("listening on http://{address}");
@@ -92,7 +83,7 @@ impl Serve {
         let served = serving.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         // Takes what this process has in groups out of them, so that nobody sends to it any more.
         let closed = layer.close().await;
-        served.map_err(|e| Failure::of(&e, &self.listen))?;
+        served.map_err(|e| Failure::of(&e, place))?;
         closed.map_err(|e| Failure::of_layer(&e))
     }
 }

@@ -8,7 +8,8 @@ use crate::{ErrorKind, Result};
 const MEMORY: &str = r#"{"default": {"BACKEND": "memory"}}"#;
 
 fn chosen(variables: &[(&str, &str)]) -> Result<Choice> {
-    choose(|name| variables.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value)))
+    let get = |name: &str| variables.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value));
+    Ok(choose(get, None)?)
 }
 
 #[test]
@@ -77,10 +78,10 @@ fn flags_are_read_as_python_decouple_reads_them() {
 #[test]
 fn what_cannot_be_read_is_no_reason_to_fall_back() {
     for (variables, text) in [
-        (&[("USE_INMEMORY_CHANNELS", "2")] as &[(&str, &str)], "USE_INMEMORY_CHANNELS is neither true nor false"),
-        (&[("USE_INMEMORY_CHANNELS", "2"), ("REDIS_URL", "redis://cache")], "USE_INMEMORY_CHANNELS is neither"),
+        (&[("USE_INMEMORY_CHANNELS", "2")] as &[(&str, &str)], "USE_INMEMORY_CHANNELS: must be true or false"),
+        (&[("USE_INMEMORY_CHANNELS", "2"), ("REDIS_URL", "redis://cache")], "USE_INMEMORY_CHANNELS: must be"),
         (&[("REDIS_URL", "cache:6379")], "REDIS_URL: not the URL of a Redis"),
-        (&[("CHANNEL_LAYERS", "redis")], "CHANNEL_LAYERS is not JSON"),
+        (&[("CHANNEL_LAYERS", "redis")], "CHANNEL_LAYERS: is not JSON"),
         (&[("CHANNEL_LAYERS", "{}"), ("REDIS_URL", "redis://cache")], "CHANNEL_LAYERS: is empty"),
     ] {
         let error = chosen(variables).err().unwrap_or_else(|| panic!("{variables:?}"));
@@ -93,8 +94,8 @@ fn what_cannot_be_read_is_no_reason_to_fall_back() {
 #[cfg(unix)]
 fn a_variable_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStringExt;
-    let choice = choose(|name| (name == "REDIS_URL").then(|| OsString::from_vec(vec![0xff])));
-    assert_eq!(choice.err().unwrap().to_string(), "REDIS_URL is not UTF-8");
+    let choice = choose(|name| (name == "REDIS_URL").then(|| OsString::from_vec(vec![0xff])), None);
+    assert_eq!(choice.err().unwrap().to_string(), "REDIS_URL: is not UTF-8");
 }
 
 #[test]

@@ -123,8 +123,8 @@ fn what_is_no_map_of_layers_is_refused() {
             r#"{"default": {"BACKEND": "redis", "CONFIG": []}}"#,
             "CHANNEL_LAYERS.default.CONFIG: must be a map, not a list",
         ),
-        ("{", "CHANNEL_LAYERS is not JSON: EOF while parsing"),
-        ("{'default': {}}", "CHANNEL_LAYERS is not JSON: key must be a string at line 1 column 2"),
+        ("{", "CHANNEL_LAYERS: is not JSON: EOF while parsing"),
+        ("{'default': {}}", "CHANNEL_LAYERS: is not JSON: key must be a string at line 1 column 2"),
     ] {
         assert!(refused(json).starts_with(expected), "{json}: {}", refused(json));
     }
