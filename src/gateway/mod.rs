@@ -37,6 +37,7 @@ mod hub;
 mod operation;
 mod origin;
 mod roster;
+mod seldom;
 mod serve;
 mod shard;
 mod shared;
@@ -61,6 +62,7 @@ use crate::{Error, ErrorKind, Result};
 use connections::Connections;
 use control::Control;
 use hub::Hub;
+use seldom::Seldom;
 use shard::Inbox;
 use shared::Shared;
 
@@ -94,6 +96,7 @@ impl<L: ChannelLayer> Gateway<L> {
             counters,
             config,
             control: Control::new(),
+            refusals: Seldom::default(),
         }))
     }
 

@@ -7,6 +7,7 @@ use super::config::GatewayConfig;
 use super::connections::Connections;
 use super::control::Control;
 use super::hub::Hub;
+use super::seldom::Seldom;
 use super::stats::Counters;
 
 /// The parts of a gateway.
@@ -18,4 +19,6 @@ pub(crate) struct Shared<L> {
     pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) control: Control,
+    /// When a page that may not connect is worth a line in the log.
+    pub(crate) refusals: Seldom,
 }
