@@ -4,6 +4,7 @@
 mod support;
 
 mod gateway {
+    mod api;
     mod authorizer;
     mod close_codes;
     mod compression;

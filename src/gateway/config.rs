@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::ApiKeys;
 use crate::layer::Pattern;
 
 /// Limits and times of a [`Gateway`](super::Gateway).
@@ -92,6 +93,19 @@ pub struct GatewayConfig {
     /// Over which time clients are asked to come back after a shutdown, spread evenly. Default: 5 s. Longer eases the
     /// load on the gateways that take over, and leaves the last client alone for that long.
     pub reconnect_spread: Duration,
+    /// The keys of backends, which may do over HTTP what the application itself may: send to every group and channel
+    /// under any `sender`, and see and end what is connected. Default: none. Clones of the set change it at run time.
+    pub api_keys: ApiKeys,
+    /// The keys of administrators: for the live view, and for seeing and ending what is connected. Default: none.
+    pub admin_keys: ApiKeys,
+    /// The most messages in one request to `/api/batch`. Default: 1,000. They are sent one after the other.
+    pub batch_items: usize,
+    /// The largest body of such a request, in bytes. Default: 1 MiB. Each such request may make the gateway hold this
+    /// much; no message in it may be larger than [`frame_limit`](Self::frame_limit).
+    pub batch_bytes: usize,
+    /// Whether everybody who reaches the gateway may read `/metrics`. Default: false, so that they are for this machine,
+    /// and for those who show an API or admin key.
+    pub open_metrics: bool,
 }
 
 impl Default for GatewayConfig {
@@ -122,6 +136,11 @@ impl Default for GatewayConfig {
             close_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(10),
             reconnect_spread: Duration::from_secs(5),
+            api_keys: ApiKeys::default(),
+            admin_keys: ApiKeys::default(),
+            batch_items: 1000,
+            batch_bytes: 1024 * 1024,
+            open_metrics: false,
         }
     }
 }
@@ -168,4 +187,9 @@ setters! {
     with_close_timeout: close_timeout: Duration;
     with_shutdown_timeout: shutdown_timeout: Duration;
     with_reconnect_spread: reconnect_spread: Duration;
+    with_api_keys: api_keys: ApiKeys;
+    with_admin_keys: admin_keys: ApiKeys;
+    with_batch_items: batch_items: usize;
+    with_batch_bytes: batch_bytes: usize;
+    with_open_metrics: open_metrics: bool;
 }

@@ -66,6 +66,7 @@ use seldom::Seldom;
 use shard::Inbox;
 use shared::Shared;
 
+pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
@@ -95,6 +96,7 @@ impl<L: ChannelLayer> Gateway<L> {
             connections: Arc::new(Connections::new(inboxes, &config)),
             counters,
             config,
+            api: api::Memory::default(),
             control: Control::new(),
             refusals: Seldom::default(),
         }))

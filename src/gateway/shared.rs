@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::api;
 use super::auth::Authorizer;
 use super::config::GatewayConfig;
 use super::connections::Connections;
@@ -18,6 +19,7 @@ pub(crate) struct Shared<L> {
     pub(crate) hub: Hub<L>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) api: api::Memory,
     pub(crate) control: Control,
     /// When a page that may not connect is worth a line in the log.
     pub(crate) refusals: Seldom,

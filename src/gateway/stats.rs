@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::protocol::CloseCode;
+use crate::protocol::{CloseCode, ErrorCode};
 
 /// A number that only its readers look at together, so relaxed.
 #[derive(Debug, Default)]
@@ -33,8 +33,12 @@ pub(crate) struct Counters {
     pub(crate) dropped_volatile: Counter,
     pub(crate) rooms_lost: Counter,
     pub(crate) layer_reconnects: Counter,
+    pub(crate) keys_wrong: Counter,
+    pub(crate) keys_held_up: Counter,
     /// By place in [`CloseCode::ALL`]; the last one is for ends without a code of ours.
     closes: [Counter; CloseCode::ALL.len() + 1],
+    /// By place in [`ErrorCode::ALL`].
+    rejections: [Counter; ErrorCode::ALL.len()],
 }
 
 impl Counters {
@@ -44,8 +48,15 @@ impl Counters {
         self.closes[place.unwrap_or(CloseCode::ALL.len())].add(1);
     }
 
+    /// Counts a request that was refused.
+    pub(crate) fn rejected(&self, code: ErrorCode) {
+        let place = ErrorCode::ALL.iter().position(|known| *known == code);
+        place.into_iter().for_each(|place| self.rejections[place].add(1));
+    }
+
     pub(crate) fn snapshot(&self, connections: usize, users: usize) -> GatewayStats {
         let (last, by_code) = self.closes.split_last().expect("the array is one longer than the codes");
+        let rejections = ErrorCode::ALL.iter().zip(&self.rejections).map(|(code, n)| (code.0, n.get()));
         let closes = CloseCode::ALL.iter().zip(by_code).map(|(code, n)| (code.0, n.get())).filter(|(_, n)| *n > 0);
         GatewayStats {
             connections,
@@ -59,6 +70,9 @@ impl Counters {
             dropped_volatile: self.dropped_volatile.get(),
             groups_lost: self.rooms_lost.get(),
             layer_reconnects: self.layer_reconnects.get(),
+            keys_wrong: self.keys_wrong.get(),
+            keys_held_up: self.keys_held_up.get(),
+            rejections: rejections.filter(|(_, n)| *n > 0).collect(),
             closes: closes.collect(),
             ended_by_client: last.get(),
         }
@@ -95,6 +109,12 @@ pub struct GatewayStats {
     pub groups_lost: u64,
     /// How often that concerned every group, because the layer lost a server and came back, or was emptied.
     pub layer_reconnects: u64,
+    /// API and admin keys that were shown and wrong.
+    pub keys_wrong: u64,
+    /// Keys that were not looked at, because too many from their address had been wrong.
+    pub keys_held_up: u64,
+    /// Requests that were refused, over WebSockets and over HTTP, by error code.
+    pub rejections: BTreeMap<u16, u64>,
     /// Connections that the gateway closed, by close code.
     pub closes: BTreeMap<u16, u64>,
     /// Connections that the client closed, or that broke.

@@ -187,7 +187,19 @@ impl Message {
         found
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
+    /// The map under a key, as a message in memory of its own: it does not keep this one's.
+    pub(crate) fn nested(&self, key: &str) -> Option<Self> {
+        let part = self.raw(key)?.message()?;
+        Some(Self::trusted(part.0.encoding, Bytes::copy_from_slice(&part.0.bytes)))
+    }
+
+    /// What is in the list under a key, each entry a part of this message where it is a map.
+    pub(crate) fn list(&self, key: &str) -> Option<Vec<Option<Self>>> {
+        Some(self.raw(key)?.items()?.iter().map(Raw::message).collect())
+    }
+
+    /// The encoding that the message was made of.
+    pub(crate) fn encoding(&self) -> Encoding {
         self.0.encoding
     }
 

@@ -60,12 +60,17 @@ impl Raw {
 
     /// The body of an HTTP answer that has a length.
     pub(crate) async fn body(&mut self) -> String {
+        String::from_utf8(self.body_bytes().await).unwrap()
+    }
+
+    /// The same as bytes.
+    pub(crate) async fn body_bytes(&mut self) -> Vec<u8> {
         let head = self.head.to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
         while self.buffer.len() < length {
             assert!(self.fill().await, "the connection ended in the body");
         }
-        String::from_utf8(self.buffer.drain(..length).collect()).unwrap()
+        self.buffer.drain(..length).collect()
     }
 
     /// Sends bytes as they are. The gateway may have hung up already: what it said before is what tests look at.

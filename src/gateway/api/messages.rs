@@ -1,82 +1,117 @@
-//! Sending to a group or to a channel, as a program in any language does it.
+//! Sending over HTTP: to a group, to a channel, or many messages at once.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{ConnectInfo, Path, Request, State};
-use http::{HeaderMap, StatusCode};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 
-use super::{Failure, body};
-use crate::gateway::auth::{Credentials, Identity};
+use super::caller::Caller;
+use super::once::Ticket;
+use super::reply::Reply;
+use super::{Failure, batch, body};
 use crate::gateway::session::check_type;
 use crate::gateway::shared::Shared;
 use crate::layer::ChannelLayer;
-use crate::protocol::{ChannelName, ErrorCode, GroupName, Message};
+use crate::protocol::{ChannelName, ErrorCode, GroupName, Message, Target};
+
+type Answer = Result<Reply, Failure>;
 
 /// A message was accepted.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Accepted {
     /// How many connections of this gateway it went to.
     local: usize,
 }
 
-type Answer = Result<(StatusCode, Json<Accepted>), Failure>;
-
-pub(super) async fn group_send<L: ChannelLayer>(
+pub(super) async fn to_group<L: ChannelLayer>(
     State(shared): State<Arc<Shared<L>>>,
-    Path(group): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Answer {
-    let group = GroupName::new(group).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
-    let (identity, message) = receive(&shared, request).await?;
-    shared.authorizer.group_send(&identity, &group, &message).await?;
-    check_serving(&shared)?;
-    let local = shared.hub.members(&group);
-    shared.layer.group_send(&group, message).await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { local })))
+    one(shared, group(text(path)?)?, request).await
 }
 
+pub(super) async fn to_channel<L: ChannelLayer>(
+    State(shared): State<Arc<Shared<L>>>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Answer {
+    one(shared, channel(text(path)?)?, request).await
+}
+
+pub(super) async fn many<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>>, request: Request) -> Answer {
+    let asked = Asked::read(&shared, request, shared.config.batch_bytes).await?;
+    let items = batch::items(&asked.body, shared.config.batch_items)?;
+    let work = batch::send(Arc::clone(&shared), asked.caller, items);
+    shared.api.answers.once(asked.ticket, async { Ok(work.await) }).await
+}
+
+async fn one<L: ChannelLayer>(shared: Arc<Shared<L>>, to: Target, request: Request) -> Answer {
+    let Asked { caller, body, ticket } = Asked::read(&shared, request, shared.config.frame_limit).await?;
+    let sending = Arc::clone(&shared);
+    let work = async move {
+        let accepted = send(&sending, &caller, &to, body).await?;
+        Ok(Reply::new(StatusCode::ACCEPTED, &accepted, true))
+    };
+    shared.api.answers.once(ticket, work).await
+}
+
+/// Sends one message, if its sender may.
 pub(super) async fn send<L: ChannelLayer>(
-    State(shared): State<Arc<Shared<L>>>,
-    Path(channel): Path<String>,
-    request: Request,
-) -> Answer {
-    let channel = ChannelName::new(channel).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
-    let (identity, message) = receive(&shared, request).await?;
-    shared.authorizer.send(&identity, &channel, &message).await?;
-    check_serving(&shared)?;
-    let local = usize::from(shared.connections.has_channel(&channel));
-    shared.layer.send(&channel, message).await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { local })))
-}
-
-/// Refuses what could be accepted and then not reach the clients that a shutdown is closing. Asked last, with no await
-/// before the layer has the message.
-fn check_serving<L>(shared: &Shared<L>) -> Result<(), Failure> {
-    if !shared.connections.shutting_down() {
-        return Ok(());
-    }
-    Err(Failure::new(ErrorCode::NOT_AVAILABLE, "the gateway shuts down; send to another one, or later"))
-}
-
-/// Reads who asks, and the message.
-async fn receive<L>(shared: &Shared<L>, request: Request) -> Result<(Identity, Message), Failure> {
-    let (parts, body) = request.into_parts();
-    body::check_json(&parts.headers)?;
-    let body = body::read(body, shared.config.frame_limit).await?;
-    let message = Message::from_json(body).map_err(|e| Failure::new(ErrorCode::BAD_REQUEST, e.to_string()))?;
+    shared: &Shared<L>,
+    caller: &Caller,
+    to: &Target,
+    message: Message,
+) -> Result<Accepted, Failure> {
     check_type(&message).map_err(|(code, reason)| Failure::new(code, reason))?;
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let credentials = Credentials { token: bearer(&parts.headers), client: None, peer, headers: parts.headers };
-    let identity = shared.authorizer.connect(&credentials).await?;
-    let message = message.with_sender(identity.user.as_deref());
-    Ok((identity, message))
+    let message = caller.sign(message);
+    caller.may_send(shared, to, &message).await?;
+    // Asked last, with no await before the layer has the message: what is accepted later might not reach the clients
+    // that a shutdown is closing.
+    if shared.connections.shutting_down() {
+        let reason = "the gateway shuts down; send to another one, or later";
+        return Err(Failure::new(ErrorCode::NOT_AVAILABLE, reason));
+    }
+    let local = match to {
+        Target::Group(group) => shared.hub.members(group),
+        Target::Channel(channel) => usize::from(shared.connections.has_channel(channel)),
+    };
+    match to {
+        Target::Group(group) => shared.layer.group_send(group, message).await?,
+        Target::Channel(channel) => shared.layer.send(channel, message).await?,
+    }
+    Ok(Accepted { local })
 }
 
-/// The token of an `authorization: Bearer …` header (RFC 6750).
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+/// A request to send something, read.
+struct Asked {
+    caller: Caller,
+    body: Message,
+    ticket: Option<Ticket>,
+}
+
+impl Asked {
+    async fn read<L>(shared: &Shared<L>, request: Request, limit: usize) -> Result<Self, Failure> {
+        let (parts, body): (Parts, _) = request.into_parts();
+        let encoding = body::encoding(&parts.headers)?;
+        let caller = Caller::identify(shared, &parts).await?;
+        let body = body::read(body, encoding, limit).await?;
+        let ticket = Ticket::read(&parts.headers, &caller, parts.uri.path(), &body)?;
+        Ok(Self { caller, body, ticket })
+    }
+}
+
+fn text(path: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
+    path.map(|Path(text)| text).map_err(|_| Failure::new(ErrorCode::INVALID_NAME, "the name in the path is not UTF-8"))
+}
+
+pub(super) fn group(name: impl AsRef<str>) -> Result<Target, Failure> {
+    GroupName::new(name).map(Target::Group).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))
+}
+
+pub(super) fn channel(name: impl AsRef<str>) -> Result<Target, Failure> {
+    ChannelName::new(name).map(Target::Channel).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))
 }
