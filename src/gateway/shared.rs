@@ -9,7 +9,7 @@ use super::connections::Connections;
 use super::control::Control;
 use super::hub::Hub;
 use super::seldom::Seldom;
-use super::stats::Counters;
+use super::stats::{Counters, GatewayStats};
 
 /// The parts of a gateway.
 pub(crate) struct Shared<L> {
@@ -23,4 +23,10 @@ pub(crate) struct Shared<L> {
     pub(crate) control: Control,
     /// When a page that may not connect is worth a line in the log.
     pub(crate) refusals: Seldom,
+}
+
+impl<L> Shared<L> {
+    pub(crate) fn stats(&self) -> GatewayStats {
+        self.counters.snapshot(self.connections.len(), self.connections.users())
+    }
 }
