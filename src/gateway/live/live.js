@@ -89,7 +89,7 @@ class LiveView extends HTMLElement {
   }
 
   async #look() {
-    if (!document.hidden) await this.#ask();
+    if (!document.hidden && this.checkVisibility()) await this.#ask();
     clearTimeout(this.#timer);
     if (this.isConnected) this.#timer = setTimeout(() => this.#look(), EVERY);
   }
