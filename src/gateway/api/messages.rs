@@ -112,9 +112,7 @@ fn text(path: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
 }
 
 pub(super) fn group(name: impl AsRef<str>) -> Result<Target, Failure> {
-    let group = GroupName::new(name).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))?;
-    check_group(&group).map_err(|(code, reason)| Failure::new(code, reason))?;
-    Ok(Target::Group(group))
+    GroupName::new(name).map(Target::Group).map_err(|e| Failure::new(ErrorCode::INVALID_NAME, e.to_string()))
 }
 
 pub(super) fn channel(name: impl AsRef<str>) -> Result<Target, Failure> {
