@@ -32,8 +32,9 @@ pub struct GatewayConfig {
     /// 429. Default: unlimited, because behind a proxy that is not trusted all clients have one address.
     pub address_connections: usize,
     /// Which pages of other sites may open a WebSocket, as globs of origins such as `https://*.example.com`; `*` for all.
-    /// Default: none. Pages of the gateway's own host always may, and so may programs, which send no `Origin`. Browsers send
-    /// cookies along whatever page asks, so this is what keeps other sites from acting as their users.
+    /// Default: none. Pages of the gateway's own host always may, pages of this machine where the gateway is asked for by a name
+    /// of this machine, and programs, which send no `Origin`. Browsers send cookies along whatever page asks, so this is
+    /// what keeps other sites from acting as their users.
     pub origins: Vec<Pattern>,
     /// The proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Host` are believed. Default: none, so that the address of
     /// whoever connects counts. Whoever can connect from such an address can claim to be anybody's address: name the
