@@ -9,7 +9,7 @@ use channel_layers::client::ClientConfig;
 #[derive(Clone, clap::Args)]
 pub(crate) struct TokenArgs {
     /// The connection token. In the variable other users of the machine do not see it.
-    #[arg(long, value_name = "TOKEN", env = "CHANNEL_TOKEN", hide_env_values = true, conflicts_with = "layer")]
+    #[arg(long, value_name = "TOKEN", env = "CHANNEL_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct AccessArgs {
     token: TokenArgs,
 
     /// An API key of the gateway, for posting. In the variable other users of the machine do not see it.
-    #[arg(long, value_name = "KEY", env = "CHANNEL_API_KEY", hide_env_values = true, conflicts_with = "layer")]
+    #[arg(long, value_name = "KEY", env = "CHANNEL_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
 }
 

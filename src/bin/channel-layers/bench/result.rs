@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn a_quantile_is_the_time_within_which_that_share_came() {
         let times: Vec<u32> = (1..=100).map(|n| n * 1000).collect();
-        assert_eq!([500, 990, 1000].map(|per_mille| quantile(&times, per_mille)), [Some(50.0), Some(99.0), Some(100.0)]);
+        assert_eq!(
+            [500, 990, 1000].map(|per_mille| quantile(&times, per_mille)),
+            [Some(50.0), Some(99.0), Some(100.0)]
+        );
         assert_eq!(quantile(&[7000], 500), Some(7.0));
         assert_eq!(quantile(&[], 500), None);
     }
