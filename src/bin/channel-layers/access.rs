@@ -1,89 +1,60 @@
-//! Who may do what at this gateway, and how they know that it is the gateway: authorizer, keys and certificate that the settings
-//! ask for, and how they are read again.
+//! Who a command is to the gateway that it talks to: a client by its token, or a backend by its API key.
+//!
+//! Both can stand in variables, where other users of the machine do not see them. The variables do not begin as those of
+//! `serve` do, whose check takes what it does not know there for a mistake.
 
-use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
+use channel_layers::client::ClientConfig;
 
-use channel_layers::config::ServerConfig;
-use channel_layers::gateway::auth::callback::CallbackAuthorizer;
-use channel_layers::gateway::auth::token::TokenAuthorizer;
-use channel_layers::gateway::{ApiKeys, Gateway, GatewayConfig, Tls};
-use channel_layers::layer::Layer;
-use channel_layers::layer::redis::Secret;
-use channel_layers::{Error, ErrorKind, Result};
+/// A client's proof of who it is.
+#[derive(Clone, clap::Args)]
+pub(crate) struct TokenArgs {
+    /// The connection token. In the variable other users of the machine do not see it.
+    #[arg(long, value_name = "TOKEN", env = "CHANNEL_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
 
-use crate::failure::Failure;
-use crate::reload::Reloads;
+/// A client's or a backend's.
+#[derive(Clone, clap::Args)]
+pub(crate) struct AccessArgs {
+    #[command(flatten)]
+    token: TokenArgs,
 
-/// The gateway, with whoever decides about its clients.
-pub(crate) fn gateway(layer: Layer, config: &ServerConfig, reloads: &mut Reloads) -> Result<Gateway, Failure> {
-    let wrong = |e: Error| Failure::usage(e.to_string());
-    let settings = guarded(config, reloads).map_err(wrong)?;
-    if config.connect_url.is_some() {
-        let callback = CallbackAuthorizer::new(config.callback.clone()).map_err(wrong)?;
-        return Ok(Gateway::with_authorizer(layer, settings, callback));
+    /// An API key of the gateway, for posting. In the variable other users of the machine do not see it.
+    #[arg(long, value_name = "KEY", env = "CHANNEL_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+}
+
+impl TokenArgs {
+    pub(crate) fn client(&self) -> ClientConfig {
+        let config = ClientConfig::default().with_client(concat!("channel-layers-cli/", env!("CARGO_PKG_VERSION")));
+        match &self.token {
+            Some(token) => config.with_token(token),
+            None => config,
+        }
     }
-    if config.tokens.keys.is_empty() {
-        return Ok(Gateway::new(layer, settings));
+}
+
+impl AccessArgs {
+    pub(crate) fn client(&self) -> ClientConfig {
+        self.token.client()
     }
-    let tokens = TokenAuthorizer::new(config.tokens.clone()).map_err(wrong)?;
-    let handle = tokens.clone();
-    reloads.add("the keys of tokens", move || handle.reload());
-    Ok(Gateway::with_authorizer(layer, settings, tokens))
-}
 
-/// What is wrong with the files that the settings name, and with letting in whom they let in.
-pub(crate) fn check(config: &ServerConfig) -> Vec<String> {
-    let mut nothing = Reloads::default();
-    let tokens = (!config.tokens.keys.is_empty()).then(|| TokenAuthorizer::new(config.tokens.clone()).err()).flatten();
-    let found = [guarded(config, &mut nothing).err(), tokens, tls(config, &mut nothing).err()];
-    let mut problems: Vec<String> = found.into_iter().flatten().map(|e| e.to_string()).collect();
-    let anonymous = config.tokens.keys.is_empty() && config.connect_url.is_none() && !config.gateway.allow_anonymous;
-    let open = config.listen.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback());
-    if anonymous && open {
-        problems.push(format!(
-            "{} can be reached by other machines, and nobody says who clients are: set up tokens or connect_url, listen on \
-             127.0.0.1, or set allow_anonymous",
-            config.listen
-        ));
+    /// What to show when posting: the key counts more than the token.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        self.api_key.as_deref().or(self.token.token.as_deref())
     }
-    problems
 }
 
-/// The certificate, where one is named.
-pub(crate) fn tls(config: &ServerConfig, reloads: &mut Reloads) -> Result<Option<Tls>> {
-    let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
-    let tls = Tls::from_pem_files(certificate, key)?;
-    let handle = tls.clone();
-    reloads.add("the TLS certificate", move || handle.reload());
-    Ok(Some(tls))
+/// Without the secrets.
+impl std::fmt::Debug for TokenArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenArgs").field("token", &self.token.is_some()).finish()
+    }
 }
 
-/// The gateway's settings with the keys of backends and administrators.
-fn guarded(config: &ServerConfig, reloads: &mut Reloads) -> Result<GatewayConfig> {
-    let api = keys("API keys", &config.api_keys, config.api_keys_file.as_deref(), reloads)?;
-    let admin = keys("admin keys", &config.admin_keys, config.admin_keys_file.as_deref(), reloads)?;
-    Ok(config.gateway.clone().with_api_keys(api).with_admin_keys(admin))
-}
-
-/// Keys from the settings and from a file, which is read again.
-fn keys(name: &'static str, given: &[Secret], file: Option<&Path>, reloads: &mut Reloads) -> Result<ApiKeys> {
-    let named = move |e: Error| Error::new(e.kind(), format!("{name}: {e}"));
-    let own: Vec<String> = given.iter().map(|key| key.reveal().to_owned()).collect();
-    let Some(file) = file.map(Path::to_owned) else { return ApiKeys::parse(own).map_err(named) };
-    let all = move || Ok::<_, Error>([own.clone(), lines(&file)?].concat());
-    let keys = ApiKeys::parse(all()?).map_err(named)?;
-    let handle = keys.clone();
-    reloads.add(name, move || handle.replace(all()?).map_err(named));
-    Ok(keys)
-}
-
-/// The lines of a file, without empty ones and comments.
-fn lines(file: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(file).map_err(|e| {
-        Error::new(ErrorKind::Config, format!("{}: cannot be read: {e}", file.display())).with_source(e)
-    })?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(lines.map(str::to_owned).collect())
+/// Without the secrets.
+impl std::fmt::Debug for AccessArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessArgs").field("token", &self.token).field("api_key", &self.api_key.is_some()).finish()
+    }
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
 use crate::settings::Flags;
-use crate::{access, logging};
+use crate::{guard, logging};
 
 /// Look at the settings of `serve`.
 ///
@@ -64,7 +64,7 @@ impl Given {
         let mut lines: Vec<String> = match sources.resolve() {
             Ok(resolved) => {
                 let log = logging::read(&resolved.config().log).err().map(|failure| failure.to_string());
-                log.into_iter().chain(access::check(resolved.config())).collect()
+                log.into_iter().chain(guard::check(resolved.config())).collect()
             }
             Err(problems) => problems.iter().map(str::to_owned).collect(),
         };

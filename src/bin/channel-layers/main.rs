@@ -4,10 +4,12 @@
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
 mod access;
+mod bench;
 mod config;
 mod demo_page;
 mod doctor;
 mod failure;
+mod guard;
 mod layer;
 mod listen;
 mod logging;
@@ -49,6 +51,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Bench(bench::Bench),
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
@@ -71,6 +74,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Bench(bench) => plain(bench.run()),
         Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),

@@ -13,7 +13,7 @@ use crate::layer::LayerArgs;
 use crate::reload::Reloads;
 use crate::settings::Flags;
 use crate::signal::stop_signal;
-use crate::{access, demo_page, logging, open_files};
+use crate::{demo_page, guard, logging, open_files};
 
 /// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
 /// thousand that come at once are overlooked, and ask again a second later.
@@ -65,9 +65,9 @@ impl Prepared {
         let config = self.resolved.config();
         open_files::raise(config.gateway.max_connections);
         let mut reloads = Reloads::default();
-        let tls = access::tls(config, &mut reloads).map_err(|e| Failure::usage(e.to_string()))?;
+        let tls = guard::tls(config, &mut reloads).map_err(|e| Failure::usage(e.to_string()))?;
         let layer = self.layer.open(&self.resolved)?;
-        let gateway = access::gateway(layer.clone(), config, &mut reloads)?;
+        let gateway = guard::gateway(layer.clone(), config, &mut reloads)?;
         let router = match config.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),

@@ -20,9 +20,6 @@ const FILE: &str = "channel-layers.toml";
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "CHANNEL_LAYERS_CONFIG";
 
-/// Variables of the command that are no settings.
-const OTHERS: [&str; 2] = [FILE_VARIABLE, "CHANNEL_LAYERS_TOKEN"];
-
 /// The table of the file that holds the settings.
 pub(super) const TABLE: &str = "gateway";
 
@@ -212,7 +209,7 @@ impl Sources {
     /// They are no reason not to start: they may be meant for another version.
     pub fn unknown_variables(&self) -> Vec<String> {
         let own = Setting::all().iter().map(Setting::variable);
-        let known: Vec<String> = own.chain(OTHERS.map(str::to_owned)).collect();
+        let known: Vec<String> = own.chain([FILE_VARIABLE.to_owned()]).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let names = self.environment.iter().filter_map(|(name, _)| name.to_str());
         let names = names.filter(|name| name.starts_with(VARIABLES) && !known.contains(name));
