@@ -6,6 +6,8 @@ mod support;
 mod gateway {
     mod api;
     mod authorizer;
+    mod backend;
+    mod callback;
     mod close_codes;
     mod compression;
     mod control;
@@ -19,4 +21,5 @@ mod gateway {
     mod session;
     mod shutdown;
     mod tls;
+    mod tokens;
 }

@@ -4,6 +4,7 @@
 mod config;
 mod layer;
 mod redis;
+mod token;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};

@@ -15,6 +15,7 @@ mod serve;
 mod settings;
 mod shell;
 mod signal;
+mod token;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Token(token::Token),
     Config(config::Config),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -66,6 +68,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Token(token) => plain(token.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
