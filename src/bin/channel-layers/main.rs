@@ -5,6 +5,7 @@
 
 mod config;
 mod demo_page;
+mod doctor;
 mod failure;
 mod layer;
 mod listen;
@@ -47,6 +48,7 @@ enum Command {
     Send(send::Send),
     Listen(listen::Listen),
     Token(token::Token),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -69,6 +71,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
         Command::Token(token) => plain(token.run()),
+        Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
