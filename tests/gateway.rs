@@ -12,6 +12,7 @@ mod gateway {
     mod compression;
     mod control;
     mod delivery;
+    mod django;
     mod error_codes;
     mod framing;
     mod handshake;

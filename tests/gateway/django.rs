@@ -1,8 +1,5 @@
 //! Django's own login lets a browser into the gateway: the project in `examples/django` says by the session's cookie who that
 //! is and what it may do, and no longer after the logout.
-#![cfg(not(target_family = "wasm"))]
-
-mod support;
 
 use channel_layers::gateway::auth::callback::{CallbackAuthorizer, CallbackConfig};
 use channel_layers::gateway::{Gateway, GatewayConfig};
@@ -10,11 +7,8 @@ use channel_layers::layer::Layer;
 use rig::django::{Backend, Site};
 use serde_json::{Value, json};
 
-use support::Server;
-use support::raw::{Raw, request};
-
-/// Django answers in some milliseconds, and on a machine that is busy in more.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+use crate::support::raw::{Raw, request};
+use crate::support::{PATIENCE, Server};
 
 async fn connect(server: &Server, cookies: &str) -> Raw {
     let mut raw = Raw::handshake(server.address, &request(&format!("Cookie: {cookies}\r\n"))).await;
@@ -32,6 +26,7 @@ async fn who_is_logged_in_at_django_is_known_at_the_gateway() {
     // Nothing is sent through Redis here.
     let site = Site::start("redis://localhost:1", Backend::Core).await;
     site.add_user("ann", "correct-horse").await;
+    // Django answers in some milliseconds, and on a machine that is busy in more.
     let config = CallbackConfig::new(site.connect_url()).with_timeout(PATIENCE);
     let callback = CallbackAuthorizer::new(config).unwrap();
     let gateway = Gateway::with_authorizer(Layer::default(), GatewayConfig::default(), callback);
