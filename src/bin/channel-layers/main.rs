@@ -3,6 +3,8 @@
 //! Standard output is for programs: one line when the gateway listens, one JSON object a line of what is heard.
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
+mod access;
+mod bench;
 mod config;
 mod demo_page;
 mod doctor;
@@ -48,6 +50,7 @@ enum Command {
     Send(send::Send),
     Listen(listen::Listen),
     Token(token::Token),
+    Bench(bench::Bench),
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
@@ -71,6 +74,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
         Command::Token(token) => plain(token.run()),
+        Command::Bench(bench) => plain(bench.run()),
         Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),
