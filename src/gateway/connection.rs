@@ -180,6 +180,16 @@ impl Connection {
         self.closing.is_some()
     }
 
+    /// How its messages are encoded.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.form.encoding
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        self.socket.waiting().1
+    }
+
     /// Whether something waits to be written.
     pub(crate) fn has_output(&self) -> bool {
         self.socket.has_output()
@@ -312,6 +322,10 @@ impl Connection {
         match self.session.handle(input, host.now) {
             Effect::None => {}
             Effect::Write(payload) => self.answer(host, &payload),
+            Effect::Refuse(code, payload) => {
+                host.shared.counters.rejected(code);
+                self.answer(host, &payload);
+            }
             Effect::Run(Operation::Leave(group)) => {
                 self.leave(host.rooms, &group);
                 self.handle(host, Input::Done(Outcome::Done));
@@ -412,6 +426,7 @@ impl Connection {
                     while self.poll_operation(cx, host) {}
                 }
             }
+            host.shared.counters.bytes_in.add((size - input.len()) as u64);
             self.socket.keep(input);
         }
         self.wants_frames(host)
@@ -438,9 +453,9 @@ impl Connection {
     }
 
     fn poll_closing<L>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> Turn {
-        match self.socket.poll_closed(cx, buffer, host.scratch) {
-            Poll::Ready(()) => Turn::Ended,
-            Poll::Pending => Turn::Rest,
-        }
+        let before = self.backlog();
+        let closed = self.socket.poll_closed(cx, buffer, host.scratch);
+        host.shared.counters.bytes_out.add(before.saturating_sub(self.backlog()) as u64);
+        if closed.is_ready() { Turn::Ended } else { Turn::Rest }
     }
 }

@@ -43,6 +43,7 @@ mod shared;
 mod socket;
 mod stats;
 mod tally;
+mod times;
 mod upgrade;
 
 use std::fmt;
@@ -68,7 +69,8 @@ pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
-pub use stats::GatewayStats;
+pub use stats::{EncodingStats, GatewayStats};
+pub use times::DeliveryTimes;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
 ///
@@ -236,7 +238,7 @@ impl<L: ChannelLayer> Gateway<L> {
 
     /// What the gateway has done since it was made.
     pub fn stats(&self) -> GatewayStats {
-        self.0.counters.snapshot(self.0.connections.len(), self.0.connections.users())
+        self.0.stats()
     }
 
     /// The layer behind the gateway.

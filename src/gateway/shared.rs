@@ -8,7 +8,7 @@ use super::config::GatewayConfig;
 use super::connections::Connections;
 use super::control::Control;
 use super::hub::Hub;
-use super::stats::Counters;
+use super::stats::{Counters, GatewayStats};
 
 /// The parts of a gateway.
 pub(crate) struct Shared<L> {
@@ -20,4 +20,10 @@ pub(crate) struct Shared<L> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) api: api::Memory,
     pub(crate) control: Control,
+}
+
+impl<L> Shared<L> {
+    pub(crate) fn stats(&self) -> GatewayStats {
+        self.counters.snapshot(self.connections.len(), self.connections.users())
+    }
 }

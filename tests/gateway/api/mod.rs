@@ -4,7 +4,9 @@ mod access;
 mod batch;
 mod bodies;
 mod info;
+mod metrics;
 mod once;
+mod openmetrics;
 
 use std::net::SocketAddr;
 
@@ -38,6 +40,10 @@ impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
     }
 
     pub(super) fn json(&self) -> Value {
