@@ -22,11 +22,11 @@
 //! out: the layer → `hub` (one channel per group; its `roster` says which shards have members) → `shard` → `connection` →
 //! `socket`, as a `delivery` that is framed once.
 
+pub mod auth;
 pub mod session;
 pub mod websocket;
 
 mod api;
-mod auth;
 mod config;
 mod connection;
 mod connections;

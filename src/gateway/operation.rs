@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tracing::{Instrument, Span};
+
 use super::auth::{Credentials, Denied, Identity};
 use super::connections::LocalChannel;
 use super::direct::Direct;
@@ -48,6 +50,8 @@ pub(crate) struct Asker {
     pub(crate) identity: Arc<Identity>,
     pub(crate) key: Key,
     pub(crate) shard: usize,
+    /// The connection's, for the log.
+    pub(crate) span: Span,
 }
 
 /// Starts an operation. `credentials` are what the client's HTTP request showed.
@@ -57,12 +61,14 @@ pub(crate) fn start<L: ChannelLayer>(
     credentials: Option<Box<Credentials>>,
     operation: Operation,
 ) -> Running {
-    Box::pin(async move {
+    let span = asker.span.clone();
+    let performing = async move {
         match shared.perform(asker, credentials, operation).await {
             Ok(finished) => finished,
             Err(outcome) => Finished { outcome, gained: Gained::Nothing },
         }
-    })
+    };
+    Box::pin(performing.instrument(span))
 }
 
 impl<L: ChannelLayer> Shared<L> {
@@ -72,7 +78,7 @@ impl<L: ChannelLayer> Shared<L> {
         credentials: Option<Box<Credentials>>,
         operation: Operation,
     ) -> Result<Finished, Outcome> {
-        let Asker { identity, key, shard } = asker;
+        let Asker { identity, key, shard, span: _ } = asker;
         let may = &*self.authorizer;
         match operation {
             Operation::Connect { token, client } => {
@@ -91,7 +97,10 @@ impl<L: ChannelLayer> Shared<L> {
             }
             Operation::Enter(group) => self.join(group, shard).await,
             Operation::Join(group) => {
-                may.join(&identity, &group).await.map_err(failed)?;
+                may.join(&identity, &group).await.map_err(|denied| {
+                    tracing::debug!(%group, "joining was denied");
+                    failed(denied)
+                })?;
                 self.join(group, shard).await
             }
             Operation::GroupSend(group, message) => {
@@ -108,6 +117,7 @@ impl<L: ChannelLayer> Shared<L> {
 
     async fn join(&self, group: GroupName, shard: usize) -> Result<Finished, Outcome> {
         let membership = self.hub.join(&group, shard).await.map_err(|e| self.layer_failed(&e))?;
+        tracing::debug!(%group, "joined");
         Ok(Finished { outcome: Outcome::Done, gained: Gained::Membership(group, membership) })
     }
 

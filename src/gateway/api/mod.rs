@@ -3,6 +3,7 @@
 //! - `messages`, `batch`: sending, and `once`, so that it can be repeated safely;
 //! - `caller`: who asks, by an API key (`keys`, slowed by `guesses`) or as a client;
 //! - `info`, `health`, `metrics`: what is connected, whether it works, what was counted;
+//! - `openapi`: what all of this is, for programs;
 //! - `body`: what comes in and goes out, in either encoding, bounded in bytes and time;
 //! - `reply`, `failure`: answers, and refusals in the words of the protocol's error frame.
 
@@ -17,6 +18,7 @@ mod keys;
 mod messages;
 mod metrics;
 mod once;
+mod openapi;
 mod reply;
 
 use std::sync::Arc;
@@ -59,6 +61,7 @@ pub(crate) fn router<L: ChannelLayer>(shared: Arc<Shared<L>>) -> Router {
         .route("/api/channels/{channel}/messages", routing::post(messages::to_channel::<L>))
         .route("/api/batch", routing::post(messages::many::<L>))
         .route("/api/info", routing::get(info::info::<L>))
+        .route("/api/openapi.json", routing::get(openapi::description))
         .route("/metrics", routing::get(metrics::metrics::<L>))
         .route("/readyz", routing::get(health::ready::<L>))
         .route_layer(middleware::from_fn(body::translate))

@@ -447,6 +447,7 @@ impl<L: ChannelLayer> Shard<L> {
     fn remove(&mut self, slot: u32) {
         let Some(mut seat) = self.slots.remove(slot) else { return };
         seat.connection.leave_all(&mut self.rooms);
+        seat.connection.log_end();
         self.shared.counters.closed(seat.connection.encoding(), seat.connection.close_code());
     }
 }

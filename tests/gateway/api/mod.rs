@@ -3,10 +3,12 @@
 mod access;
 mod batch;
 mod bodies;
+mod description;
 mod info;
 mod metrics;
 mod once;
 mod openmetrics;
+mod schema;
 
 use std::net::SocketAddr;
 
