@@ -8,6 +8,7 @@ use super::config::GatewayConfig;
 use super::connections::Connections;
 use super::control::Control;
 use super::hub::Hub;
+use super::seldom::Seldom;
 use super::stats::{Counters, GatewayStats};
 
 /// The parts of a gateway.
@@ -20,6 +21,8 @@ pub(crate) struct Shared<L> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) api: api::Memory,
     pub(crate) control: Control,
+    /// When a page that may not connect is worth a line in the log.
+    pub(crate) refusals: Seldom,
 }
 
 impl<L> Shared<L> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use super::times::{DeliveryTimes, Times};
 use crate::ErrorKind;
 use crate::protocol::{CloseCode, Encoding, ErrorCode};
@@ -144,7 +146,7 @@ fn name(encoding: Encoding) -> &'static str {
 }
 
 /// The connections that speak one encoding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EncodingStats {
     /// Those that are open now.
@@ -155,7 +157,7 @@ pub struct EncodingStats {
 
 /// What a gateway has done since it was made; see [`Gateway::stats`](super::Gateway::stats). The numbers are read one
 /// after the other while the gateway works, so they need not add up exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GatewayStats {
     /// WebSockets that are open now.

@@ -4,6 +4,8 @@ use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// The upper bounds that are told apart, in microseconds.
 const BOUNDS: [u64; 16] = [
     100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
@@ -19,7 +21,7 @@ pub(crate) struct Times {
 }
 
 /// Times, counted by length; see [`GatewayStats::delivery_times`](super::GatewayStats::delivery_times).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DeliveryTimes {
     /// How many took at most so long, and longer than the one before, from 100 µs to 10 s.

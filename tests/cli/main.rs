@@ -2,6 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod config;
+mod doctor;
 mod layer;
 mod redis;
 

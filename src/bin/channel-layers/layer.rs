@@ -56,13 +56,28 @@ impl LayerArgs {
                 Layers::DEFAULT
             )));
         };
-        let layer = match (layer, &self.prefix) {
-            (layer, None) => layer,
-            (LayerConfig::Redis(config), Some(prefix)) => LayerConfig::Redis(config.with_prefix(prefix)),
-            (LayerConfig::RedisPubSub(config), Some(prefix)) => LayerConfig::RedisPubSub(config.with_prefix(prefix)),
-            _ => return Err(no_prefix()),
-        };
-        Layer::open(layer).map_err(failed)
+        Layer::open(self.prefixed(layer)?).map_err(failed)
+    }
+
+    /// The settings of every layer of a gateway, by alias.
+    pub(crate) fn configs(&self, resolved: &Resolved) -> Result<Vec<(String, LayerConfig)>, Failure> {
+        if let Some(config) = self.given()? {
+            return Ok(vec![(Layers::DEFAULT.to_owned(), config)]);
+        }
+        let layers = resolved.layers().iter();
+        layers.map(|(alias, config)| Ok((alias.to_owned(), self.prefixed(config.clone())?))).collect()
+    }
+
+    /// A layer with the prefix of the options, where they give one.
+    fn prefixed(&self, config: LayerConfig) -> Result<LayerConfig, Failure> {
+        match (config, &self.prefix) {
+            (config, None) => Ok(config),
+            (LayerConfig::Redis(config), Some(prefix)) => Ok(LayerConfig::Redis(config.with_prefix(prefix))),
+            (LayerConfig::RedisPubSub(config), Some(prefix)) => {
+                Ok(LayerConfig::RedisPubSub(config.with_prefix(prefix)))
+            }
+            _ => Err(no_prefix()),
+        }
     }
 
     /// The layer that the options name, for people.

@@ -5,6 +5,7 @@
 
 mod config;
 mod demo_page;
+mod doctor;
 mod failure;
 mod layer;
 mod listen;
@@ -45,6 +46,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -66,6 +68,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

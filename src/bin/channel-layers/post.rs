@@ -1,4 +1,4 @@
-//! One HTTP POST of a message: what sending needs of an HTTP client.
+//! One HTTP request and its answer: what sending and the doctor need of an HTTP client.
 
 use std::time::Duration;
 
@@ -31,17 +31,33 @@ pub(crate) async fn post(base: &str, path: &str, message: &Message) -> Result<u6
         .body(Body::from(message.json().clone()))
         .map_err(|e| Failure::usage(format!("{base} is no address to post to: {e}")))?;
     let address = format!("{host}:{port}");
-    let (status, answer) = match timeout(PATIENCE, exchange(&address, request)).await {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(e)) => return Err(Failure::unreachable(base, e)),
-        Err(_) => return Err(Failure::unreachable(base, format_args!("no answer within {PATIENCE:?}"))),
-    };
+    let (status, answer) = answer(base, &address, request).await?;
     if status == StatusCode::ACCEPTED {
         return Ok(answer["local"].as_u64().unwrap_or_default());
     }
     let reason = answer["reason"].as_str().unwrap_or("it gave no reason");
     let name = answer["name"].as_str().unwrap_or("no gateway's answer");
     Err(Failure::failed(format!("{base} refused with HTTP {status}, {name}: {reason}")))
+}
+
+/// Gets a path below the gateway's address: the status and what was answered, if that is JSON.
+pub(crate) async fn get(base: &str, path: &str) -> Result<(StatusCode, Value), Failure> {
+    let uri: Uri = base.parse().map_err(|e| Failure::usage(format!("{base} is no address: {e}")))?;
+    let host = uri.host().ok_or_else(|| Failure::usage(format!("{base} names no host")))?;
+    let address = format!("{host}:{}", uri.port_u16().unwrap_or(80));
+    let request = Request::get(format!("{}{path}", uri.path().trim_end_matches('/')))
+        .header(HOST, &address)
+        .body(Body::empty())
+        .map_err(|e| Failure::usage(format!("{base} is no address to ask: {e}")))?;
+    answer(base, &address, request).await
+}
+
+async fn answer(base: &str, address: &str, request: Request<Body>) -> Result<(StatusCode, Value), Failure> {
+    match timeout(PATIENCE, exchange(address, request)).await {
+        Ok(Ok(answered)) => Ok(answered),
+        Ok(Err(e)) => Err(Failure::unreachable(base, e)),
+        Err(_) => Err(Failure::unreachable(base, format_args!("no answer within {PATIENCE:?}"))),
+    }
 }
 
 async fn exchange(address: &str, request: Request<Body>) -> Result<(StatusCode, Value), Box<dyn std::error::Error>> {

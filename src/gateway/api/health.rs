@@ -25,13 +25,13 @@ pub(super) async fn alive() -> &'static str {
 
 /// Whether clients should be sent here. Strangers may ask, so the reason names no server; `/api/info` does.
 pub(super) async fn ready<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>>) -> Response {
-    let reason = trouble(&shared);
+    let reason = not_ready(&shared);
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     body::json(status, body::text(&Readiness { ready: reason.is_none(), reason }))
 }
 
-/// Why clients should not be sent here, where they should not.
-pub(super) fn trouble<L: ChannelLayer>(shared: &Shared<L>) -> Option<&'static str> {
+/// Why clients should not be sent here, if they should not.
+pub(crate) fn not_ready<L: ChannelLayer>(shared: &Shared<L>) -> Option<&'static str> {
     if shared.connections.draining() {
         return Some("the gateway shuts down");
     }

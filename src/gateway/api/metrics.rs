@@ -22,6 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Failure;
 use super::caller::{check_manager, is_local};
+use super::health::not_ready;
 use crate::gateway::shared::Shared;
 use crate::gateway::stats::GatewayStats;
 use crate::gateway::times::DeliveryTimes;
@@ -45,7 +46,7 @@ pub(super) async fn metrics<L: ChannelLayer>(
         stats: shared.stats(),
         groups: shared.hub.len(),
         since: shared.api.since.duration_since(UNIX_EPOCH).unwrap_or_default(),
-        ready: super::health::trouble(&shared).is_none(),
+        ready: not_ready(&shared).is_none(),
         layer_name: shared.layer.capabilities().name,
         layer: shared.layer.counts(),
         health: shared.layer.health(),

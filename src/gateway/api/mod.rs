@@ -2,6 +2,7 @@
 //!
 //! - `messages`, `batch`: sending, and `once`, so that it can be repeated safely;
 //! - `caller`: who asks, by an API key (`keys`, slowed by `guesses`) or as a client;
+//! - `orders`: what is wanted of open sockets;
 //! - `info`, `health`, `metrics`: what is connected, whether it works, what was counted;
 //! - `openapi`: what all of this is, for programs;
 //! - `body`: what comes in and goes out, in either encoding, bounded in bytes and time;
@@ -19,6 +20,7 @@ mod messages;
 mod metrics;
 mod once;
 mod openapi;
+mod orders;
 mod reply;
 
 use std::sync::Arc;
@@ -36,8 +38,11 @@ use crate::protocol::ErrorCode;
 use guesses::Guesses;
 use once::Answers;
 
+pub(crate) use caller::check_admin;
 pub(crate) use failure::Failure;
+pub(crate) use health::not_ready;
 pub use keys::ApiKeys;
+pub(crate) use reply::Reply;
 
 /// What the HTTP side remembers from one request to the next.
 #[derive(Debug)]
@@ -60,6 +65,8 @@ pub(crate) fn router<L: ChannelLayer>(shared: Arc<Shared<L>>) -> Router {
         .route("/api/groups/{group}/messages", routing::post(messages::to_group::<L>))
         .route("/api/channels/{channel}/messages", routing::post(messages::to_channel::<L>))
         .route("/api/batch", routing::post(messages::many::<L>))
+        .route("/api/disconnect", routing::post(orders::disconnect::<L>))
+        .route("/api/leave", routing::post(orders::leave::<L>))
         .route("/api/info", routing::get(info::info::<L>))
         .route("/api/openapi.json", routing::get(openapi::description))
         .route("/metrics", routing::get(metrics::metrics::<L>))

@@ -42,6 +42,16 @@ pub(super) fn unreachable(host: &str, reason: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("Redis {host} is out of reach, nothing was done: {reason}"))
 }
 
+/// Whether this user may not do what was asked.
+pub(super) fn is_forbidden(fault: &RedisError) -> bool {
+    matches!(fault.kind(), Kind::Server(ServerErrorKind::NoPerm))
+}
+
+/// Whether the server does not have the command, as where an administrator has renamed it.
+pub(super) fn is_unknown(fault: &RedisError) -> bool {
+    fault.detail().is_some_and(|text| text.starts_with("unknown command") || text.starts_with("unknown subcommand"))
+}
+
 /// Whether the server that answered is not the one to ask any more.
 pub(super) fn is_demoted(fault: &RedisError) -> bool {
     matches!(

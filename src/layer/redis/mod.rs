@@ -48,6 +48,7 @@ mod cluster;
 mod config;
 mod connect;
 mod core;
+mod examine;
 mod fault;
 mod host;
 mod link;
@@ -64,6 +65,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::core::RedisLayer;
 pub use config::{RedisConfig, Secret};
+pub use examine::{Examined, RefusedCommand, ServerFacts};
 pub use host::{Host, Tls, Verify};
 pub use pubsub::RedisPubSubLayer;
 pub use stats::RedisStats;

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use process::Process;
 pub use proxy::{Flow, Proxy};
 pub use redis::cluster::RedisCluster;
-pub use redis::old::OldRedis;
+pub use redis::disguised::DisguisedRedis;
 pub use redis::sentinel::Sentinels;
 pub use redis::server::{RedisOptions, RedisServer};
 pub use reply::Reply;

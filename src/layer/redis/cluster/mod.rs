@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use redis::{ConnectionInfo, RedisError};
+use redis::{ConnectionInfo, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::AbortHandle;
@@ -185,6 +185,11 @@ impl Cluster {
         self.watching.abort();
         self.inner.view.borrow().nodes.values().for_each(|node| node.link.end());
     }
+}
+
+/// The masters, by the answer of the node at `asked` to `CLUSTER SLOTS`.
+pub(super) fn masters(slots: &Value, asked: &ConnectionInfo) -> Vec<Address> {
+    Map::read(slots, &watch::host_of(asked)).map_or_else(Vec::new, |map| map.masters().cloned().collect())
 }
 
 impl Drop for Cluster {

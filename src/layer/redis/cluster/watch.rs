@@ -177,7 +177,7 @@ fn opinion(slots: &redis::Value, info: &str, asked: &str) -> Option<Opinion> {
     Some(((field("cluster_state") != Some("fail"), epoch), Map::read(slots, asked)?))
 }
 
-fn host_of(seed: &redis::ConnectionInfo) -> String {
+pub(super) fn host_of(seed: &redis::ConnectionInfo) -> String {
     match seed.addr() {
         redis::ConnectionAddr::Tcp(host, _) | redis::ConnectionAddr::TcpTls { host, .. } => host.clone(),
         _ => String::new(),

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use super::config::RedisConfig;
 use super::connect;
+use super::examine::{self, Examined};
 use super::pulse::Pulses;
 use super::stats::{Counters, RedisStats};
 use super::tasks::Tasks;
@@ -104,6 +105,16 @@ impl RedisLayer {
         let layer = Self::new(config)?;
         layer.core().topology.settled().await?;
         Ok(layer)
+    }
+
+    /// Looks at every server of these settings, without opening a layer: what each of them is, and whether it does for
+    /// this user what the layer asks of it. Changes nothing there, and takes a few round trips.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves no connection behind.
+    pub async fn examine(config: &RedisConfig) -> Vec<Examined> {
+        examine::examine(config, examine::Job::Core).await
     }
 
     /// What the layer holds in this process and what it has dropped, since it was made.

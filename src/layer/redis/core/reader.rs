@@ -21,6 +21,7 @@ use super::demand::{Demand, Signals};
 use crate::ErrorKind;
 use crate::layer::redis::backoff::Backoff;
 use crate::layer::redis::connect::{self, Id, Opened, Refusal, Version};
+use crate::layer::redis::fault;
 use crate::layer::redis::link;
 use crate::layer::redis::topology::{Place, Route};
 
@@ -104,6 +105,7 @@ impl From<RedisError> for End {
 /// An open connection, and how to know that it has ended.
 struct Pop {
     connection: MultiplexedConnection,
+    /// Whether several messages are popped at once.
     batches: bool,
     id: Id,
     route: Route,
@@ -273,6 +275,11 @@ impl<S: Source> Reader<S> {
         }
         if matches!(fault.code(), Some("ASK" | "TRYAGAIN")) {
             self.search(keys).await;
+            return Ok(None);
+        }
+        // A server that has another name for it, or a user who may not: there is another way.
+        if pop.batches && (fault::is_unknown(&fault) || fault::is_forbidden(&fault)) {
+            pop.batches = false;
             return Ok(None);
         }
         // One key stops a pop of all of them.

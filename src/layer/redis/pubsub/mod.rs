@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::config::RedisConfig;
 use super::connect;
+use super::examine::{self, Examined};
 use super::link::{Link, Listener, State};
 use super::outage::Outage;
 use super::pulse::Pulses;
@@ -95,6 +96,15 @@ impl RedisPubSubLayer {
             listener.settled().await?;
         }
         Ok(layer)
+    }
+
+    /// Looks at every server of these settings; see [`RedisLayer::examine`](super::RedisLayer::examine).
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn examine(config: &RedisConfig) -> Vec<Examined> {
+        examine::examine(config, examine::Job::PubSub).await
     }
 
     /// What the layer holds in this process and what it has dropped, since it was made.
