@@ -17,7 +17,6 @@ mod gateway {
     mod layer_events;
     mod limits;
     mod live;
-    mod logs;
     mod session;
     mod shutdown;
     mod tls;

@@ -1,7 +1,10 @@
-//! What the log tells of a connection: who, where and which group; and never a token, a key or a payload.
+//! What the log tells of a connection: who, where and which group; and never a token, a key or a payload. A program of its
+//! own, because what listens to the log does so for the whole process.
+#![cfg(not(target_family = "wasm"))]
 
 use std::fmt::{self, Write};
 use std::future::ready;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,13 +12,17 @@ use channel_layers::gateway::{
     ApiKeys, Authorizer, Credentials, Decision, Denied, Gateway, GatewayConfig, Grants, Identity, Right,
 };
 use channel_layers::layer::{Layer, Pattern};
-use serde_json::json;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, connect_async};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-
-use crate::support::raw::{Raw, request};
-use crate::support::{Server, eventually};
 
 const TOKEN: &str = "token-that-nobody-may-see";
 const PAYLOAD: &str = "words-that-nobody-may-see";
@@ -34,10 +41,6 @@ impl Log {
 
     fn text(&self) -> String {
         self.0.lock().unwrap().clone()
-    }
-
-    fn has(&self, line: &str) -> bool {
-        self.text().lines().any(|other| other == line)
     }
 }
 
@@ -91,17 +94,26 @@ impl Authorizer for OneToken {
     }
 }
 
-#[tokio::test]
-async fn it_tells_who_and_which_group_and_no_secret() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
-    let config = GatewayConfig::default().with_api_keys(ApiKeys::parse([KEY]).unwrap());
-    let server = Server::of(Gateway::with_authorizer(Layer::default(), config, OneToken)).await;
-    let secret = format!("Authorization: Bearer {TOKEN}\r\nCookie: session={TOKEN}\r\n");
-    let mut raw = Raw::handshake(server.address, &request(&secret)).await;
-    let peer = raw.stream.local_addr().unwrap();
-    let message = json!({"type": "chat.message", "text": PAYLOAD});
-    let mut channel = String::new();
+/// Posts a message with one more header.
+async fn post(address: SocketAddr, header: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let line = "POST /api/groups/chat.lobby/messages HTTP/1.1\r\nHost: a\r\nConnection: close";
+    let head =
+        format!("{line}\r\nContent-Type: application/json\r\n{header}\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all((head + body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// Says a few things over a WebSocket, right and wrong ones. Returns where it came from and its channel.
+async fn talk(address: SocketAddr, message: &Value) -> (SocketAddr, String) {
+    let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    request.headers_mut().insert("cookie", format!("session={TOKEN}").parse().unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    let MaybeTlsStream::Plain(stream) = socket.get_ref() else { panic!("no TLS was asked for") };
+    let (peer, mut channel) = (stream.local_addr().unwrap(), String::new());
     for frame in [
         json!({"op": "connect", "id": 1, "token": TOKEN}),
         json!({"op": "group_add", "id": 2, "group": "chat.lobby"}),
@@ -112,23 +124,36 @@ async fn it_tells_who_and_which_group_and_no_secret() {
         json!({"op": "refresh", "id": 6, "token": TOKEN}),
         json!({"op": "group_discard", "id": 7, "group": "chat.lobby"}),
     ] {
-        raw.text(&frame.to_string()).await;
-        let answer = raw.json().await;
+        socket.send(Message::text(frame.to_string())).await.unwrap();
+        let answer: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
         channel = answer["channel"].as_str().map_or(channel, str::to_owned);
     }
-    let body = message.to_string();
-    let post = |header: String| {
-        let head = "POST /api/groups/chat.lobby/messages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
-        format!("{head}{header}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    };
-    for header in
-        [format!("X-API-Key: {KEY}"), format!("X-API-Key: {KEY}-wrong"), format!("Authorization: Bearer {TOKEN}")]
+    socket.send(Message::text("no frame")).await.unwrap();
+    while let Some(Ok(_)) = socket.next().await {}
+    (peer, channel)
+}
+
+#[tokio::test]
+async fn it_tells_who_and_which_group_and_no_secret() {
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let config = GatewayConfig::default().with_api_keys(ApiKeys::parse([KEY]).unwrap());
+    let gateway = Gateway::with_authorizer(Layer::default(), config, OneToken);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, (stop, stopped)) = (listener.local_addr().unwrap(), oneshot::channel::<()>());
+    let serving = gateway.clone();
+    let server = tokio::spawn(async move { serving.serve(listener, async { drop(stopped.await) }).await });
+    let message = json!({"type": "chat.message", "text": PAYLOAD});
+    let (peer, channel) = talk(address, &message).await;
+    let wrong = format!("X-API-Key: {KEY}-wrong");
+    for (header, status) in
+        [(format!("X-API-Key: {KEY}"), "202"), (format!("Authorization: Bearer {TOKEN}"), "202"), (wrong, "401")]
     {
-        Raw::handshake(server.address, &post(header)).await;
+        let answer = post(address, &header, &message.to_string()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
-    raw.text("not a frame").await;
-    assert_eq!(raw.closed().await.0, 4500);
-    eventually("the end is told", || log.has("event 1 message=the connection has ended code=4500")).await;
+    drop(stop);
+    server.await.unwrap().unwrap();
     let text = log.text();
     for line in [
         format!("span connection peer={peer}"),
@@ -139,8 +164,9 @@ async fn it_tells_who_and_which_group_and_no_secret() {
         "event - message=joining was denied group=news".into(),
         "event 1 message=left group=chat.lobby".into(),
         "event 1 message=a request was refused code=\"reserved_type\"".into(),
+        "event 1 message=the connection has ended code=4500".into(),
     ] {
-        assert!(log.has(&line), "{line}\n{text}");
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
     }
     for secret in [TOKEN, PAYLOAD, KEY] {
         assert!(!text.contains(secret), "{secret}\n{text}");
