@@ -2,6 +2,7 @@
 //! that does. A keyword that is not known here is a failure, so the description cannot say what nobody checks.
 
 use proptest::prelude::*;
+use proptest::strategy::Union;
 use proptest::string::string_regex;
 use regex::Regex;
 use serde_json::{Map, Value, json};
@@ -73,9 +74,18 @@ impl Description {
     pub(super) fn any(&self, schema: &Value) -> BoxedStrategy<Value> {
         let schema = self.resolve(schema);
         if let Some(choices) = schema["oneOf"].as_array() {
-            return proptest::strategy::Union::new(choices.iter().map(|choice| self.any(choice))).boxed();
+            return Union::new(choices.iter().map(|choice| self.any(choice))).boxed();
+        }
+        if let Some(kinds) = schema["type"].as_array() {
+            let of_kind = |kind: &Value| {
+                let mut schema = schema.clone();
+                schema["type"] = kind.clone();
+                self.any(&schema)
+            };
+            return Union::new(kinds.iter().map(of_kind)).boxed();
         }
         match schema["type"].as_str().unwrap() {
+            "null" => Just(Value::Null).boxed(),
             "object" => self.any_object(schema),
             "array" => prop::collection::vec(self.any(&schema["items"]), 0..5).prop_map(Value::from).boxed(),
             "string" => any_text(schema).prop_map(Value::from).boxed(),
