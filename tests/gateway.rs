@@ -16,6 +16,7 @@ mod gateway {
     mod http;
     mod layer_events;
     mod limits;
+    mod live;
     mod session;
     mod shutdown;
     mod tls;

@@ -32,8 +32,9 @@ pub struct GatewayConfig {
     /// 429. Default: unlimited, because behind a proxy that is not trusted all clients have one address.
     pub address_connections: usize,
     /// Which pages of other sites may open a WebSocket, as globs of origins such as `https://*.example.com`; `*` for all.
-    /// Default: none. Pages of the gateway's own host always may, and so may programs, which send no `Origin`. Browsers send
-    /// cookies along whatever page asks, so this is what keeps other sites from acting as their users.
+    /// Default: none. Pages of the gateway's own host always may, pages of this machine where the gateway is asked for by a name
+    /// of this machine, and programs, which send no `Origin`. Browsers send cookies along whatever page asks, so this is
+    /// what keeps other sites from acting as their users.
     pub origins: Vec<Pattern>,
     /// How long a client may take to send `connect`. Default: 10 s. Longer lets idle sockets that never speak hold
     /// their memory for longer.

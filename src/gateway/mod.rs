@@ -22,11 +22,11 @@
 //! out: the layer → `hub` (one channel per group; its `roster` says which shards have members) → `shard` → `connection` →
 //! `socket`, as a `delivery` that is framed once.
 
+pub mod auth;
 pub mod session;
 pub mod websocket;
 
 mod api;
-mod auth;
 mod config;
 mod connection;
 mod connections;
@@ -34,9 +34,11 @@ mod control;
 mod delivery;
 mod direct;
 mod hub;
+mod live;
 mod operation;
 mod origin;
 mod roster;
+mod seldom;
 mod serve;
 mod shard;
 mod shared;
@@ -61,6 +63,7 @@ use crate::{Error, ErrorKind, Result};
 use connections::Connections;
 use control::Control;
 use hub::Hub;
+use seldom::Seldom;
 use shard::Inbox;
 use shared::Shared;
 
@@ -96,17 +99,19 @@ impl<L: ChannelLayer> Gateway<L> {
             config,
             api: api::Memory::default(),
             control: Control::new(),
+            refusals: Seldom::default(),
         }))
     }
 
-    /// The gateway's routes, to mount in an axum application: `/ws`, `/healthz`, `/api/groups/{group}/messages` and
-    /// `/api/channels/{channel}/messages`.
+    /// The gateway's routes, to mount in an axum application: `/ws`, the HTTP API under `/api/`, `/healthz` and `/readyz`
+    /// for orchestrators, and the live view under `/admin`.
     ///
     /// The sockets' tasks belong to the gateway and not to the HTTP server, so [`shutdown`](Self::shutdown) has to be
     /// called when the server has stopped. Whether strangers can reach it is the application's business:
     /// [`allow_anonymous`](GatewayConfig::allow_anonymous) is looked at by [`serve`](Self::serve) only.
     pub fn router(&self) -> Router {
-        api::router(Arc::clone(&self.0))
+        let live = live::router().with_state(Arc::clone(&self.0));
+        api::router(Arc::clone(&self.0)).merge(live)
     }
 
     /// Serves until `shutdown` is ready, then closes every socket as [`shutdown`](Self::shutdown) does.
@@ -236,7 +241,7 @@ impl<L: ChannelLayer> Gateway<L> {
 
     /// What the gateway has done since it was made.
     pub fn stats(&self) -> GatewayStats {
-        self.0.counters.snapshot(self.0.connections.len(), self.0.connections.users())
+        self.0.stats()
     }
 
     /// The layer behind the gateway.

@@ -3,7 +3,10 @@
 //! A browser sends cookies along with a WebSocket's handshake whatever page opens it, and no other check: without this
 //! one any site could act as its visitors.
 
+use std::net::IpAddr;
+
 use http::header::{HOST, ORIGIN};
+use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
 use crate::layer::Pattern;
@@ -19,16 +22,20 @@ pub(crate) fn allowed(headers: &HeaderMap, allowed: &[Pattern]) -> bool {
     allowed.iter().any(|pattern| pattern.matches(origin)) || is_own(origin, headers)
 }
 
-/// Whether the page is of the host that the request is for. The scheme is not compared: a proxy in front may have ended TLS.
+/// Whether the page is of the host that the request is for, or both are of this machine, where a developer's server has
+/// another port. The scheme is not compared: a proxy in front may have ended TLS.
 fn is_own(origin: &str, headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let Ok(origin) = origin.parse::<Uri>() else { return false };
-    let (Some(scheme), Some(authority)) = (origin.scheme_str(), origin.authority()) else { return false };
-    let default = if scheme == "https" { "443" } else { "80" };
-    let bare =
-        |authority: &str| authority.strip_suffix(default).and_then(|rest| rest.strip_suffix(':')).map(str::to_owned);
-    let plain = |authority: &str| bare(authority).unwrap_or_else(|| authority.to_owned());
-    plain(authority.as_str()).eq_ignore_ascii_case(&plain(host))
+    let (Ok(origin), Ok(host)) = (origin.parse::<Uri>(), host.parse::<Authority>()) else { return false };
+    let (Some(scheme), Some(page)) = (origin.scheme_str(), origin.authority()) else { return false };
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+    let same = page.host().eq_ignore_ascii_case(host.host()) && port(page) == port(&host);
+    same || (is_this_machine(page) && is_this_machine(&host))
+}
+
+fn is_this_machine(authority: &Authority) -> bool {
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -66,7 +73,11 @@ mod tests {
         ] {
             assert!(!asks("chat.example", &[other], &[]), "{other}");
         }
-        assert!(!asks("localhost:8000", &["http://localhost:3000"], &[]));
+        for local in ["http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:3000", "https://localhost"] {
+            assert!(asks("localhost:8000", &[local], &[]), "{local}");
+            assert!(!asks("chat.example", &[local], &[]), "{local}");
+        }
+        assert!(!asks("127.0.0.1:8000", &["http://localhost.evil.example"], &[]));
         assert!(asks("gateway.example", &["https://app.example.com"], &["https://*.example.com"]));
         assert!(!asks("gateway.example", &["https://example.com.evil.example"], &["https://*.example.com"]));
         assert!(asks("gateway.example", &["null"], &["*"]));

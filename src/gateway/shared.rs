@@ -8,7 +8,8 @@ use super::config::GatewayConfig;
 use super::connections::Connections;
 use super::control::Control;
 use super::hub::Hub;
-use super::stats::Counters;
+use super::seldom::Seldom;
+use super::stats::{Counters, GatewayStats};
 
 /// The parts of a gateway.
 pub(crate) struct Shared<L> {
@@ -20,4 +21,12 @@ pub(crate) struct Shared<L> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) api: api::Memory,
     pub(crate) control: Control,
+    /// When a page that may not connect is worth a line in the log.
+    pub(crate) refusals: Seldom,
+}
+
+impl<L> Shared<L> {
+    pub(crate) fn stats(&self) -> GatewayStats {
+        self.counters.snapshot(self.connections.len(), self.connections.users())
+    }
 }

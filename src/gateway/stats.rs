@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use crate::protocol::{CloseCode, ErrorCode};
 
 /// A number that only its readers look at together, so relaxed.
@@ -16,7 +18,7 @@ impl Counter {
         }
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -81,7 +83,7 @@ impl Counters {
 
 /// What a gateway has done since it was made; see [`Gateway::stats`](super::Gateway::stats). The numbers are read one
 /// after the other while the gateway works, so they need not add up exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GatewayStats {
     /// WebSockets that are open now.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -51,6 +51,13 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     };
     if !origin::allowed(&parts.headers, &shared.config.origins) {
         shared.counters.refused.add(1);
+        if shared.refusals.may() {
+            let origin = parts.headers.get(ORIGIN);
+            tracing::info!(
+                ?origin,
+                "a page may not connect: the setting `origins` names pages of other hosts that may"
+            );
+        }
         return (StatusCode::FORBIDDEN, FOREIGN).into_response();
     }
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName};
 use super::{ApiKeys, Failure};
 use crate::gateway::auth::{Credentials, Identity};
 use crate::gateway::shared::Shared;
-use crate::protocol::{ErrorCode, Message, Target};
+use crate::protocol::{ErrorCode, Message, Target, base64};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -86,9 +86,17 @@ pub(crate) fn check_manager<L>(shared: &Shared<L>, parts: &Parts) -> Result<(), 
     check_key(shared, parts, &[&shared.config.api_keys, &shared.config.admin_keys], "api_keys")
 }
 
+/// Refuses whoever may not look at the gateway in a browser: as [`check_manager`], but with admin keys alone, which a
+/// browser shows as a password.
+pub(crate) fn check_admin<L>(shared: &Shared<L>, parts: &Parts) -> Result<(), Failure> {
+    check_key(shared, parts, &[&shared.config.admin_keys], "admin_keys")
+}
+
 fn check_key<L>(shared: &Shared<L>, parts: &Parts, sets: &[&ApiKeys], setting: &str) -> Result<(), Failure> {
     let address = address(parts);
-    if let Some(Shown { key, .. }) = shown(&parts.headers) {
+    let password = password(&parts.headers);
+    let shown = shown(&parts.headers).map(|shown| shown.key).or(password.as_deref());
+    if let Some(key) = shown {
         return match compare(shared, sets, key, address) {
             Verdict::Right(_) => Ok(()),
             verdict => Err(verdict.refuse(shared, address)),
@@ -142,6 +150,16 @@ fn shown(headers: &HeaderMap) -> Option<Shown<'_>> {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The password of an `authorization: Basic …` header (RFC 7617).
+fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, coded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(base64::decode(coded.trim())?).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
 }
 
 /// Whether whatever is shown must be meant for a key: there are some, and nobody is known by a token.

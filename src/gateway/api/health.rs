@@ -25,13 +25,15 @@ pub(super) async fn alive() -> &'static str {
 
 /// Whether clients should be sent here. Strangers may ask, so the reason names no server; `/api/info` does.
 pub(super) async fn ready<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>>) -> Response {
-    let reason = if shared.connections.draining() {
-        Some("the gateway shuts down")
-    } else if !shared.layer.health().is_ready() {
-        Some("the channel layer does not carry messages")
-    } else {
-        None
-    };
+    let reason = not_ready(&shared);
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     body::json(status, body::text(&Readiness { ready: reason.is_none(), reason }))
+}
+
+/// Why clients should not be sent here, if they should not.
+pub(crate) fn not_ready<L: ChannelLayer>(shared: &Shared<L>) -> Option<&'static str> {
+    if shared.connections.draining() {
+        return Some("the gateway shuts down");
+    }
+    (!shared.layer.health().is_ready()).then_some("the channel layer does not carry messages")
 }

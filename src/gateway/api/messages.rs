@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::once::Ticket;
 use super::reply::Reply;
 use super::{Failure, batch, body};
-use crate::gateway::session::check_type;
+use crate::gateway::session::{check_group, check_type};
 use crate::gateway::shared::Shared;
 use crate::layer::ChannelLayer;
 use crate::protocol::{ChannelName, ErrorCode, GroupName, Message, Target};
@@ -67,6 +67,9 @@ pub(super) async fn send<L: ChannelLayer>(
     message: Message,
 ) -> Result<Accepted, Failure> {
     check_type(&message).map_err(|(code, reason)| Failure::new(code, reason))?;
+    if let Target::Group(group) = to {
+        check_group(group).map_err(|(code, reason)| Failure::new(code, reason))?;
+    }
     let message = caller.sign(message);
     caller.may_send(shared, to, &message).await?;
     // Asked last, with no await before the layer has the message: what is accepted later might not reach the clients

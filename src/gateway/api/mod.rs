@@ -2,6 +2,7 @@
 //!
 //! - `messages`, `batch`: sending, and `once`, so that it can be repeated safely;
 //! - `caller`: who asks, by an API key (`keys`, slowed by `guesses`) or as a client;
+//! - `orders`: what is wanted of open sockets;
 //! - `info`, `health`: what is connected, and whether it works;
 //! - `body`: what comes in and goes out, in either encoding, bounded in bytes and time;
 //! - `reply`, `failure`: answers, and refusals in the words of the protocol's error frame.
@@ -16,6 +17,7 @@ mod info;
 mod keys;
 mod messages;
 mod once;
+mod orders;
 mod reply;
 
 use std::sync::Arc;
@@ -32,8 +34,11 @@ use crate::protocol::ErrorCode;
 use guesses::Guesses;
 use once::Answers;
 
+pub(crate) use caller::check_admin;
 pub(crate) use failure::Failure;
+pub(crate) use health::not_ready;
 pub use keys::ApiKeys;
+pub(crate) use reply::Reply;
 
 /// What the HTTP side remembers from one request to the next.
 #[derive(Debug, Default)]
@@ -48,6 +53,8 @@ pub(crate) fn router<L: ChannelLayer>(shared: Arc<Shared<L>>) -> Router {
         .route("/api/groups/{group}/messages", routing::post(messages::to_group::<L>))
         .route("/api/channels/{channel}/messages", routing::post(messages::to_channel::<L>))
         .route("/api/batch", routing::post(messages::many::<L>))
+        .route("/api/disconnect", routing::post(orders::disconnect::<L>))
+        .route("/api/leave", routing::post(orders::leave::<L>))
         .route("/api/info", routing::get(info::info::<L>))
         .route_layer(middleware::from_fn(body::translate))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&shared), count::<L>));

@@ -11,7 +11,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     status: StatusCode,
     /// JSON.
     body: Bytes,
@@ -22,7 +22,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(status: StatusCode, body: &impl Serialize, done: bool) -> Self {
+    pub(crate) fn new(status: StatusCode, body: &impl Serialize, done: bool) -> Self {
         Self { status, body: body::text(body), done, replayed: false }
     }
 

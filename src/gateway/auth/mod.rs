@@ -5,10 +5,16 @@
 //! it gave none, so nothing is granted by leaving it out. Reserved message types and limits are the session's; they hold
 //! whatever an authorizer allows.
 
+pub mod callback;
+pub mod token;
+
+mod claims;
 mod denied;
+mod fetch;
 mod grants;
 mod identity;
 
+use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -70,7 +76,7 @@ pub trait Authorizer: Send + Sync + 'static {
 }
 
 /// What a client shows of itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Credentials {
     /// The token of its `connect` or `refresh` frame.
@@ -82,6 +88,27 @@ pub struct Credentials {
     pub peer: Option<SocketAddr>,
     /// The headers of its HTTP request.
     pub headers: HeaderMap,
+}
+
+impl Credentials {
+    /// The token of the frame, or else that of the header `Authorization: Bearer TOKEN` (RFC 6750).
+    pub fn bearer(&self) -> Option<&str> {
+        self.token.as_deref().or_else(|| {
+            let (scheme, token) = self.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        })
+    }
+}
+
+/// Without the token and what the headers say, cookies among them.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, client, peer, headers } = self;
+        let headers: Vec<_> = headers.keys().collect();
+        let mut s = f.debug_struct("Credentials");
+        s.field("token", &token.as_ref().map(|_| "…")).field("client", client).field("peer", peer);
+        s.field("headers", &headers).finish()
+    }
 }
 
 /// Lets everybody do everything, as nobody in particular: no client has a user, and no message a sender. The default;

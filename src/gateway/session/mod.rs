@@ -28,7 +28,7 @@ use clock::Clock;
 pub(in crate::gateway) use clock::after;
 use rate::{Pace, Rate};
 
-pub(in crate::gateway) use request::check_type;
+pub(in crate::gateway) use request::{check_group, check_type};
 
 /// One connection, from its first frame to its close code.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod batch;
 mod bodies;
 mod info;
 mod once;
+mod orders;
 
 use std::net::SocketAddr;
 
@@ -14,12 +15,12 @@ use serde_json::Value;
 
 use crate::support::raw::Raw;
 
-pub(super) const KEY: &str = "5f0c2b6e9a7d4c31";
-pub(super) const OTHER_KEY: &str = "c81d4e2e6b1f4a55";
-pub(super) const ADMIN_KEY: &str = "0a9d3c77e1f24b86";
+pub(crate) const KEY: &str = "5f0c2b6e9a7d4c31";
+pub(crate) const OTHER_KEY: &str = "c81d4e2e6b1f4a55";
+pub(crate) const ADMIN_KEY: &str = "0a9d3c77e1f24b86";
 
 /// Settings with two API keys, and one for administrators.
-pub(super) fn keyed() -> GatewayConfig {
+pub(crate) fn keyed() -> GatewayConfig {
     let keys = ApiKeys::parse([format!("django:{KEY}"), format!("cron:{OTHER_KEY}")]).unwrap();
     let admin = ApiKeys::parse([ADMIN_KEY]).unwrap();
     GatewayConfig::default().with_api_keys(keys).with_admin_keys(admin)
@@ -27,31 +28,31 @@ pub(super) fn keyed() -> GatewayConfig {
 
 /// What was answered.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         serde_json::from_slice(&self.bytes).unwrap()
     }
 
-    pub(super) fn msgpack(&self) -> Value {
+    pub(crate) fn msgpack(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/msgpack"), "{self:?}");
         serde_json::from_slice(Message::from_msgpack(self.bytes.clone()).unwrap().json()).unwrap()
     }
 
     /// Status, and the code of a refusal.
-    pub(super) fn refusal(&self) -> (u16, u64) {
+    pub(crate) fn refusal(&self) -> (u16, u64) {
         let body = self.json();
         assert!(body["name"].is_string() && !body["reason"].as_str().unwrap().is_empty(), "{body}");
         (self.status, body["code"].as_u64().unwrap())
@@ -59,7 +60,7 @@ impl Answer {
 }
 
 /// Sends a request on a connection of its own.
-pub(super) async fn request(
+pub(crate) async fn request(
     address: SocketAddr,
     line: &str,
     headers: &[(&str, &str)],
@@ -76,11 +77,11 @@ pub(super) async fn request(
 }
 
 /// Posts JSON.
-pub(super) async fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+pub(crate) async fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let headers = [&[("Content-Type", "application/json")], headers].concat();
     request(address, &format!("POST {path}"), &headers, body.to_string()).await
 }
 
-pub(super) async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
     request(address, &format!("GET {path}"), headers, "").await
 }
