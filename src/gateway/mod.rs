@@ -47,6 +47,7 @@ mod shared;
 mod socket;
 mod stats;
 mod tally;
+mod times;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]
@@ -80,7 +81,8 @@ pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
 pub use forwarded::Network;
 pub use listener::Listener;
-pub use stats::GatewayStats;
+pub use stats::{EncodingStats, GatewayStats};
+pub use times::DeliveryTimes;
 pub use tls::Tls;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.

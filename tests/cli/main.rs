@@ -7,6 +7,7 @@ mod doctor;
 mod layer;
 mod operation;
 mod redis;
+mod token;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
