@@ -390,10 +390,11 @@ impl Connection {
         true
     }
 
-    /// Reads and handles what came in; true when there may be more at once.
+    /// Reads and handles what came in, so many frames or a buffer full at most, since bytes that complete no frame are work
+    /// as well; true when there may be more at once.
     fn poll_read<L: ChannelLayer>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> bool {
-        let mut frames = 0;
-        while frames < FRAMES && self.wants_frames(host) {
+        let (mut frames, mut read) = (0, 0);
+        while frames < FRAMES && read < buffer.len() && self.wants_frames(host) {
             let size = match self.socket.poll_fill(cx, buffer) {
                 Poll::Ready(Some(size)) => size,
                 Poll::Ready(None) => {
@@ -402,6 +403,7 @@ impl Connection {
                 }
                 Poll::Pending => return false,
             };
+            read += size;
             let mut input = &buffer[..size];
             while !input.is_empty() && frames < FRAMES && self.wants_frames(host) {
                 let (used, incoming) = self.socket.decode(input);
@@ -439,7 +441,8 @@ impl Connection {
 
     fn poll_closing<L>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> Turn {
         match self.socket.poll_closed(cx, buffer, host.scratch) {
-            Poll::Ready(()) => Turn::Ended,
+            Poll::Ready(true) => Turn::Ended,
+            Poll::Ready(false) => Turn::More,
             Poll::Pending => Turn::Rest,
         }
     }
