@@ -32,7 +32,7 @@ fn read(file: &str) -> String {
 #[test]
 fn every_variable_that_is_named_is_one() {
     let known: HashSet<String> = Setting::all().iter().map(Setting::variable).collect();
-    let variable = Regex::new(r"\bCHANNEL_LAYERS_[A-Z_]+\b").unwrap();
+    let variable = Regex::new(r"CHANNEL_LAYERS_[A-Z_]+").unwrap();
     let mut seen = 0;
     for file in FILES {
         let text = read(file);
