@@ -76,7 +76,7 @@ use shard::Inbox;
 use shared::Shared;
 
 pub use api::ApiKeys;
-pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
+pub use auth::{AllowAll, Authorizer, AuthorizerCounts, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
 pub use forwarded::Network;
