@@ -25,9 +25,9 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 #[cfg(not(feature = "tls"))]
-use plain::connect;
+use plain::{TLS, connect};
 #[cfg(feature = "tls")]
-use secure::connect;
+use secure::{TLS, connect};
 
 use super::{MAX_UNSENT, SocketEvent};
 use crate::protocol::Encoding;
@@ -223,8 +223,8 @@ pub(crate) fn random() -> u64 {
 }
 
 pub(crate) fn check(url: &str) -> Result<()> {
-    if url.starts_with("wss:") {
-        let text = "this build has no TLS: connect with ws:// inside your network, or through a proxy that adds TLS";
+    if url.starts_with("wss:") && !TLS {
+        let text = "this build has no TLS: build it with the feature `tls`, or connect with ws:// inside your network";
         return Err(Error::new(ErrorKind::Config, text));
     }
     Ok(())

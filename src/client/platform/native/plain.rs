@@ -7,6 +7,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::Stream;
 
+/// Whether `wss://` can be connected to.
+pub(super) const TLS: bool = false;
+
 /// Opens a WebSocket. The library refuses `wss://` by itself.
 pub(super) async fn connect(request: Request<()>, config: WebSocketConfig) -> Result<Stream, Error> {
     connect_async_with_config(request, Some(config), true).await.map(|(stream, _)| stream)

@@ -13,6 +13,9 @@ use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 
 use super::Stream;
 
+/// Whether `wss://` can be connected to.
+pub(super) const TLS: bool = true;
+
 /// Reading the system's certificates takes some milliseconds; they are the same for every connection.
 static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
