@@ -37,6 +37,7 @@ mod hub;
 mod live;
 mod operation;
 mod origin;
+mod patience;
 mod roster;
 mod seldom;
 mod serve;

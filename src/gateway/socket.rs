@@ -57,8 +57,8 @@ enum Closing {
 pub(crate) enum Incoming {
     /// A whole message.
     Frame(FrameKind, Bytes),
-    /// A ping, answered already, or a pong.
-    Control,
+    /// A ping, answered already by so many bytes, or a pong.
+    Control(usize),
     /// The peer broke a rule; no more can be read.
     Violation(CloseCode, &'static str),
     /// The peer closed, or is gone.
@@ -119,10 +119,12 @@ impl Socket {
         let incoming = event.map(|event| match event {
             Event::Message(kind, bytes) => Incoming::Frame(kind, bytes),
             Event::Ping(payload) => {
-                self.push(websocket::pong(&payload), 1);
-                Incoming::Control
+                let pong = websocket::pong(&payload);
+                let size = pong.len();
+                self.push(pong, 1);
+                Incoming::Control(size)
             }
-            Event::Pong(_) => Incoming::Control,
+            Event::Pong(_) => Incoming::Control(0),
             Event::Close(code) => {
                 self.push(code.map_or_else(websocket::close_without_code, |code| websocket::close(code, "")), 1);
                 self.closed = true;

@@ -21,6 +21,7 @@ use super::connections::{Crowded, Permit};
 use super::control::Control;
 use super::delivery::Form;
 use super::origin;
+use super::patience::Patient;
 use super::shard::{Command, Shard};
 use super::shared::Shared;
 use super::socket::{Socket, Stream};
@@ -182,9 +183,9 @@ fn open<L: ChannelLayer>(
 /// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read
 /// and write.
 fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+    match upgraded.downcast::<TokioIo<Patient<TcpStream>>>() {
         // Copied, mostly nothing: taken over it would keep the HTTP server's whole buffer for the connection's life.
-        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+        Ok(parts) => (Stream::Tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
         Err(upgraded) => (Stream::Other(TokioIo::new(upgraded)), Vec::new()),
     }
 }
