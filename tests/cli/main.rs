@@ -1,6 +1,7 @@
 //! The `channel-layers` command as a shell sees it: what it prints where, and its exit codes.
 #![cfg(not(target_family = "wasm"))]
 
+mod bench;
 mod config;
 mod doctor;
 mod layer;
@@ -15,7 +16,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Variables that say something to the command, beside those that begin with its name.
-const OURS: [&str; 5] = ["RUST_LOG", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE", "PORT"];
+const OURS: [&str; 7] =
+    ["CHANNEL_API_KEY", "CHANNEL_TOKEN", "RUST_LOG", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE", "PORT"];
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_channel-layers"));

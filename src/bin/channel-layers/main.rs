@@ -3,6 +3,8 @@
 //! Standard output is for programs: one line when the gateway listens, one JSON object a line of what is heard.
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
+mod access;
+mod bench;
 mod config;
 mod demo_page;
 mod doctor;
@@ -46,6 +48,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Bench(bench::Bench),
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Bench(bench) => plain(bench.run()),
         Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),
