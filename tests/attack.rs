@@ -32,6 +32,9 @@ mod support;
 
 mod attack {
     mod arena;
+    mod crowd;
     mod frames;
+    mod http;
+    mod messages;
     mod slow;
 }

@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
 use super::arena::Arena;
+use crate::support::PATIENCE;
 use crate::support::raw::{BINARY, CLOSE, CONTINUE, PING, PONG, Raw, TEXT, frame, request};
 
 const FIRST_RESERVED_BIT: u8 = 0x40;
@@ -72,7 +73,7 @@ async fn a_message_in_endless_fragments_is_4507() {
 /// of serving others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_behind_the_end_keep_nobody_waiting() {
-    let mut arena = Arena::new(GatewayConfig::default().with_close_timeout(Duration::from_secs(1))).await;
+    let mut arena = Arena::new(GatewayConfig::default().with_close_timeout(PATIENCE)).await;
     for first in [b"\x81\x02{}".to_vec(), frame(true, CLOSE, b"")] {
         let mut raw = arena.attacker().await;
         raw.bytes(&first).await;
@@ -80,6 +81,11 @@ async fn bytes_behind_the_end_keep_nobody_waiting() {
         arena.serves_during(flood(raw, vec![0; 1 << 16])).await;
         arena.alone().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_on_behind_the_end_is_cut_in_time() {
+    let mut arena = Arena::new(GatewayConfig::default().with_close_timeout(Duration::from_millis(300))).await;
     let mut raw = Raw::open(arena.server.address, &[]).await;
     raw.text("no frame").await;
     let attack = flood(raw, frame(true, TEXT, b"").repeat(10_000));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use channel_layers::gateway::GatewayConfig;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::arena::Arena;
@@ -142,7 +142,9 @@ async fn who_reads_nothing_is_4003_and_holds_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_no_http_answers_is_hung_up_on() {
     let mut arena = Arena::new(GatewayConfig::default()).await;
-    let mut stream = TcpStream::connect(arena.server.address).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(arena.server.address).await.unwrap();
     let requests = "GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n".repeat(1000);
     let attack = tokio::spawn(async move { while stream.write_all(requests.as_bytes()).await.is_ok() {} });
     arena.until("it is hung up on", |_| attack.is_finished()).await;
