@@ -6,10 +6,13 @@ mod support;
 mod gateway {
     mod api;
     mod authorizer;
+    mod backend;
+    mod callback;
     mod close_codes;
     mod compression;
     mod control;
     mod delivery;
+    mod django;
     mod error_codes;
     mod framing;
     mod handshake;
@@ -20,4 +23,5 @@ mod gateway {
     mod session;
     mod shutdown;
     mod tls;
+    mod tokens;
 }

@@ -15,6 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tracing::Span;
+use tracing::field::{Empty, display};
 
 use super::auth::{Credentials, Identity};
 use super::config::GatewayConfig;
@@ -76,6 +78,8 @@ pub(crate) struct Connection {
     closing: Option<Closing>,
     /// It is on the shard's list of those that have something to write.
     listed: bool,
+    /// What the log says of it. Nothing, and without a cost, unless that is asked for.
+    span: Span,
     _permit: Permit,
 }
 
@@ -142,6 +146,8 @@ fn session(config: Arc<GatewayConfig>, encoding: Encoding, now: Instant) -> Sess
 
 impl Connection {
     pub(crate) fn new(key: Key, opening: Opening, config: Arc<GatewayConfig>, now: Instant) -> Self {
+        let peer = opening.credentials.peer.map(display);
+        let span = tracing::debug_span!("connection", peer, channel = Empty, user = Empty);
         Self {
             key,
             session: session(config, opening.form.encoding, now),
@@ -158,6 +164,7 @@ impl Connection {
             hears: false,
             closing: None,
             listed: false,
+            span,
             _permit: opening.permit,
         }
     }
@@ -177,6 +184,16 @@ impl Connection {
         self.closing.is_some()
     }
 
+    /// How its messages are encoded.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.form.encoding
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        self.socket.waiting().1
+    }
+
     /// Whether something waits to be written.
     pub(crate) fn has_output(&self) -> bool {
         self.socket.has_output()
@@ -187,6 +204,11 @@ impl Connection {
         if !std::mem::replace(&mut self.listed, true) {
             dirty.push(slot);
         }
+    }
+
+    /// Tells the log that it has ended.
+    pub(crate) fn log_end(&self) {
+        tracing::debug!(parent: &self.span, code = self.close_code().map(|code| code.0), "the connection has ended");
     }
 
     /// Our close code, if the connection has ended by it.
@@ -309,13 +331,19 @@ impl Connection {
         match self.session.handle(input, host.now) {
             Effect::None => {}
             Effect::Write(payload) => self.answer(host, &payload),
+            Effect::Refuse(code, payload) => {
+                tracing::debug!(parent: &self.span, code = code.name(), "a request was refused");
+                host.shared.counters.rejected(code);
+                self.answer(host, &payload);
+            }
             Effect::Run(Operation::Leave(group)) => {
+                tracing::debug!(parent: &self.span, %group, "left");
                 self.leave(host.rooms, &group);
                 self.handle(host, Input::Done(Outcome::Done));
             }
             Effect::Run(operation) => {
-                let asker =
-                    Asker { identity: self.identity.clone().unwrap_or_default(), key: self.key, shard: host.shard };
+                let (identity, span) = (self.identity.clone().unwrap_or_default(), self.span.clone());
+                let asker = Asker { identity, key: self.key, shard: host.shard, span };
                 let credentials = self.credentials.take();
                 self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
             }
@@ -369,6 +397,7 @@ impl Connection {
             Gained::Nothing => {}
             Gained::Identity(identity) => self.identity = Some(identity),
             Gained::Channel { identity, mailbox, direct, local, user } => {
+                self.span.record("channel", display(mailbox.channel())).record("user", identity.user.as_deref());
                 self.identity = Some(identity);
                 self.channel = Some(OwnChannel { mailbox, direct, taken: (0, 0), _local: local, _user: user });
             }
@@ -411,6 +440,7 @@ impl Connection {
                     while self.poll_operation(cx, host) {}
                 }
             }
+            host.shared.counters.bytes_in.add((size - input.len()) as u64);
             self.socket.keep(input);
         }
         self.wants_frames(host)
@@ -437,7 +467,10 @@ impl Connection {
     }
 
     fn poll_closing<L>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> Turn {
-        match self.socket.poll_closed(cx, buffer, host.scratch) {
+        let before = self.backlog();
+        let closed = self.socket.poll_closed(cx, buffer, host.scratch);
+        host.shared.counters.bytes_out.add(before.saturating_sub(self.backlog()) as u64);
+        match closed {
             Poll::Ready(true) => Turn::Ended,
             Poll::Ready(false) => Turn::More,
             Poll::Pending => Turn::Rest,

@@ -46,6 +46,7 @@ mod shared;
 mod socket;
 mod stats;
 mod tally;
+mod times;
 mod upgrade;
 
 use std::fmt;
@@ -72,7 +73,8 @@ pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
-pub use stats::GatewayStats;
+pub use stats::{EncodingStats, GatewayStats};
+pub use times::DeliveryTimes;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
 ///

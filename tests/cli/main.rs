@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod layer;
 mod redis;
+mod token;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};

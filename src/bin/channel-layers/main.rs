@@ -18,6 +18,7 @@ mod serve;
 mod settings;
 mod shell;
 mod signal;
+mod token;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Token(token::Token),
     Bench(bench::Bench),
     Doctor(doctor::Doctor),
     Config(config::Config),
@@ -71,6 +73,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Token(token) => plain(token.run()),
         Command::Bench(bench) => plain(bench.run()),
         Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),

@@ -40,6 +40,7 @@ use crate::gateway::GatewayConfig;
 pub use kind::Shape;
 pub use sources::{Origin, Resolved, Sources};
 pub use table::Setting;
+pub use units::parse_time;
 pub use write::default_toml;
 
 /// What a gateway of its own needs to know, resolved.

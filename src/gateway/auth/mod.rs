@@ -14,6 +14,7 @@ mod fetch;
 mod grants;
 mod identity;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
@@ -72,6 +73,12 @@ pub trait Authorizer: Send + Sync + 'static {
     /// unless [`allow_anonymous`](super::GatewayConfig::allow_anonymous) is set.
     fn is_anonymous(&self) -> bool {
         false
+    }
+
+    /// How often what clients showed was refused since this authorizer was made, by reason: for metrics. Unless written,
+    /// nothing is counted.
+    fn failures(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
     }
 }
 
