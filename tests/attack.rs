@@ -33,8 +33,10 @@ mod support;
 mod attack {
     mod arena;
     mod crowd;
+    mod django;
     mod frames;
     mod http;
+    mod keys;
     mod messages;
     mod slow;
 }

@@ -173,7 +173,7 @@ async fn everyone_hears_everyone(backend: Backend) {
 
     // What browsers at a gateway choose to send ends no socket of Django's.
     for hostile in [
-        message! { "type": "close" },
+        message! { "type": "hears" },
         message! { "type": "no.such.method" },
         message! { "text": "no type" },
         message! { "type": "chat.message", "text": [1, 2] },
