@@ -318,12 +318,15 @@ impl Connection {
                 let (code, reason) = Order::close(*reconnect, reason.as_deref());
                 self.handle(host, Input::Close(code, reason));
             }
-            Order::Leave { group, .. } => {
-                self.leave(host.rooms, group);
-                self.handle(host, Input::GroupLost(group.clone(), GroupCode::BY_SERVER));
-            }
+            Order::Leave { group, .. } => self.remove(host, group.clone(), GroupCode::BY_SERVER),
         }
         true
+    }
+
+    /// Takes the client out of a group that it did not ask to leave.
+    fn remove<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, group: GroupName, code: GroupCode) {
+        self.leave(host.rooms, &group);
+        self.handle(host, Input::GroupLost(group, code));
     }
 
     /// Lets the session know of something, and does what it says.
@@ -342,8 +345,12 @@ impl Connection {
                 self.handle(host, Input::Done(Outcome::Done));
             }
             Effect::Run(operation) => {
+                let joined = match &operation {
+                    Operation::Refresh { .. } => self.memberships.keys().cloned().collect(),
+                    _ => Vec::new(),
+                };
                 let (identity, span) = (self.identity.clone().unwrap_or_default(), self.span.clone());
-                let asker = Asker { identity, key: self.key, shard: host.shard, span };
+                let asker = Asker { identity, joined, key: self.key, shard: host.shard, span };
                 let credentials = self.credentials.take();
                 self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
             }
@@ -393,9 +400,13 @@ impl Connection {
         let Some(running) = &mut self.operation else { return false };
         let Poll::Ready(Finished { outcome, gained }) = running.as_mut().poll(cx) else { return false };
         self.operation = None;
+        let mut lost = Vec::new();
         match gained {
             Gained::Nothing => {}
-            Gained::Identity(identity) => self.identity = Some(identity),
+            Gained::Identity { identity, withdrawn } => {
+                self.identity = Some(identity);
+                lost = withdrawn;
+            }
             Gained::Channel { identity, mailbox, direct, local, user } => {
                 self.span.record("channel", display(mailbox.channel())).record("user", identity.user.as_deref());
                 self.identity = Some(identity);
@@ -408,6 +419,9 @@ impl Connection {
             }
         }
         self.handle(host, Input::Done(outcome));
+        for group in lost {
+            self.remove(host, group, GroupCode::PERMISSION_WITHDRAWN);
+        }
         // After the welcome is queued, so that nothing comes before it.
         self.hears = self.session.is_open();
         for order in std::mem::take(&mut self.orders) {

@@ -33,7 +33,11 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(crate) enum Gained {
     Nothing,
-    Identity(Arc<Identity>),
+    /// Who the client is from now on, and the groups that it may no longer be in.
+    Identity {
+        identity: Arc<Identity>,
+        withdrawn: Vec<GroupName>,
+    },
     Channel {
         identity: Arc<Identity>,
         mailbox: Mailbox,
@@ -48,6 +52,8 @@ pub(crate) enum Gained {
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) identity: Arc<Identity>,
+    /// The groups that it is in, where that matters: for a refresh.
+    pub(crate) joined: Vec<GroupName>,
     pub(crate) key: Key,
     pub(crate) shard: usize,
     /// The connection's, for the log.
@@ -78,7 +84,7 @@ impl<L: ChannelLayer> Shared<L> {
         credentials: Option<Box<Credentials>>,
         operation: Operation,
     ) -> Result<Finished, Outcome> {
-        let Asker { identity, key, shard, span: _ } = asker;
+        let Asker { identity, joined, key, shard, span: _ } = asker;
         let may = &*self.authorizer;
         match operation {
             Operation::Connect { token, client } => {
@@ -92,8 +98,9 @@ impl<L: ChannelLayer> Shared<L> {
                     let reason = "the fresh token is another user's".into();
                     return Err(Outcome::Failed(ErrorCode::PERMISSION_DENIED, reason));
                 }
+                let withdrawn = self.withdrawn(&fresh, joined).await;
                 let outcome = Outcome::Refreshed { expires: fresh.expires };
-                Ok(Finished { outcome, gained: Gained::Identity(Arc::new(fresh)) })
+                Ok(Finished { outcome, gained: Gained::Identity { identity: Arc::new(fresh), withdrawn } })
             }
             Operation::Enter(group) => self.join(group, shard).await,
             Operation::Join(group) => {
@@ -113,6 +120,20 @@ impl<L: ChannelLayer> Shared<L> {
             }
             Operation::Leave(_) => self.done(Ok(())),
         }
+    }
+
+    /// Which of these groups the client may no longer be in. Where that cannot be decided now it stays until the next
+    /// refresh.
+    async fn withdrawn(&self, identity: &Identity, joined: Vec<GroupName>) -> Vec<GroupName> {
+        let mut withdrawn = Vec::new();
+        for group in joined.into_iter().filter(|group| !identity.join.contains(group)) {
+            match self.authorizer.join(identity, &group).await {
+                Ok(()) => {}
+                Err(Denied::Unavailable(_)) => break,
+                Err(_) => withdrawn.push(group),
+            }
+        }
+        withdrawn
     }
 
     async fn join(&self, group: GroupName, shard: usize) -> Result<Finished, Outcome> {

@@ -241,7 +241,7 @@ fn a_gateway_is_looked_at() {
     let (mut server, url) = serve(0);
     let found = findings(&mut command(&["doctor", "--json", "--to", &url]));
     assert_eq!(found.code, 0, "{}", found.text);
-    for text in ["answers", "lets a client in over a WebSocket"] {
+    for text in ["answers", "is ready", "lets a client in over a WebSocket"] {
         found.one("fine", text);
     }
     server.terminate();

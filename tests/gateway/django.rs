@@ -46,7 +46,7 @@ async fn who_is_logged_in_at_django_is_known_at_the_gateway() {
     let heard = ask(&mut raw, json!({"op": "group_send", "group": "chat.lobby", "message": hello})).await;
     assert_eq!(heard["message"]["sender"], "ann");
     assert_eq!(ask(&mut raw, json!({"op": "group_add", "id": 3, "group": "user.2"})).await["code"], 103);
-    let other = json!({"op": "group_send", "id": 4, "group": "chat.lobby", "message": {"type": "chat.delete"}});
+    let other = json!({"op": "group_send", "id": 4, "group": "chat.lobby", "message": {"type": "poll.vote"}});
     assert_eq!(ask(&mut raw, other).await["code"], 103);
 
     site.logout(&cookies).await;

@@ -163,8 +163,16 @@ async fn a_fresh_token_brings_fresh_grants() {
     assert_eq!(code(&mut raw, fresh(json!({"sub": "ann", "exp": 1}))).await, 107);
     assert_eq!(code(&mut raw, join("b")).await, 103, "what is refused changes nothing");
     assert_eq!(code(&mut raw, fresh(json!({"sub": "ann", "groups": grants("b")}))).await, 0);
+    let withdrawn = raw.json().await;
+    assert_eq!((&withdrawn["op"], &withdrawn["group"]), (&json!("group_discarded"), &json!("a")));
+    assert_eq!(withdrawn["code"], 2001);
     assert_eq!(code(&mut raw, join("b")).await, 0);
     assert_eq!(code(&mut raw, join("c")).await, 103);
+    // What is granted still is kept without a word.
+    let grants = json!([{"pattern": "b", "can": ["join", "send"]}]);
+    assert_eq!(code(&mut raw, fresh(json!({"sub": "ann", "groups": grants, "types": ["*"]}))).await, 0);
+    let hello = json!({"op": "group_send", "group": "b", "message": {"type": "t"}});
+    assert_eq!(ask(&mut raw, hello).await["message"], json!({"type": "t", "sender": "ann"}));
 }
 
 /// A key of `tests/vectors/tokens.json`, and how it is published.

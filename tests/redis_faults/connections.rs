@@ -102,8 +102,8 @@ async fn the_subscriber_is_killed() {
     let subscribed = async || server.ok(&["PUBSUB", "NUMSUB", mine.as_str()]).await.list()[1].int();
     let ports: Vec<_> = seen(&server).await.into_iter().filter(Seen::listens).collect();
     // The member was there first.
-    kill(&server, &ports[0]).await;
     let clock = Clock::start();
+    kill(&server, &ports[0]).await;
     disconnected(&mut member.events).await;
     let after = reconnected(&mut member.events).await;
     clock.done("subscriptions after the subscriber was killed", SOON);
