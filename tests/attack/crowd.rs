@@ -80,4 +80,6 @@ async fn ten_thousand_connections_are_no_more_than_the_gateway_takes() {
     drop(inside);
     arena.alone().await;
     arena.attacker().await;
+    // A gateway that was full ends like any other.
+    arena.server.stop().stopped().await;
 }

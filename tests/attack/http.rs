@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::arena::Arena;
-use crate::support::raw::request;
+use crate::support::raw::{Raw, request};
 use crate::support::within;
 
 const POST: &str = "POST /api/groups/bystanders/messages HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n";
@@ -48,6 +48,8 @@ async fn heads_without_measure_are_refused() {
         assert_eq!(statuses(&answer), [*status], "{what}: {answer}");
         arena.serves().await;
     }
+    let mut raw = Raw::handshake(arena.server.address, &get("")).await;
+    assert_eq!(raw.body().await, "ok\n");
     arena.alone().await;
 }
 

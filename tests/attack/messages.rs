@@ -127,6 +127,10 @@ async fn names_and_types_of_the_servers_are_refused_in_few_words() {
         assert_eq!(answer["code"].as_u64().unwrap_or(0), *code, "{answer}");
         assert!(answer.to_string().len() < 1000, "{} bytes of answer", answer.to_string().len());
     }
+    for code in [102, 103, 104, 112] {
+        let times = attacks.iter().filter(|attack| attack.1 == code).count() as u64;
+        assert_eq!(arena.stats().rejections[&u16::try_from(code).unwrap()], times, "{code}");
+    }
     drop(client);
     arena.alone().await;
 }
@@ -135,13 +139,13 @@ async fn names_and_types_of_the_servers_are_refused_in_few_words() {
 async fn joining_without_end_stays_in_bounds() {
     let mut arena = Arena::new(GatewayConfig::default()).await;
     let mut client = arena.server.connect().await;
-    let mut refused = 0;
     for n in 0..300 {
-        let name = format!("{n:0>99}");
-        let answer = client.ask(json!({"op": "group_add", "group": name})).await;
-        refused += u64::from(answer["code"] == json!(105));
+        let join = json!({"op": "group_add", "group": format!("{n:0>99}")});
+        match n {
+            0..128 => client.ok(join).await,
+            _ => assert_eq!(client.refused(join).await, 105),
+        }
     }
-    assert_eq!(refused, 300 - 128);
     let turn = |n: usize| {
         let op = if n.is_multiple_of(2) { "group_discard" } else { "group_add" };
         frame(true, TEXT, json!({"op": op, "id": n + 1, "group": format!("{:0>99}", 0)}).to_string().as_bytes())
@@ -158,6 +162,8 @@ async fn joining_without_end_stays_in_bounds() {
     assert_eq!((code, waits > 900), (4005, true), "{waits} were told to wait");
     drop(client);
     arena.closed(4005, 1).await;
+    assert_eq!(arena.stats().rejections[&105], 300 - 128);
+    assert_eq!(arena.stats().rejections[&110], waits);
 }
 
 /// A message to a channel that nobody reads waits in bounds, whoever sends how much.
