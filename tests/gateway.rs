@@ -14,6 +14,7 @@ mod gateway {
     mod delivery;
     mod django;
     mod error_codes;
+    mod forwarded;
     mod framing;
     mod handshake;
     mod http;

@@ -47,6 +47,8 @@ const LAYER_ERRORS: [(ErrorKind, &str); 6] = [
 pub(crate) struct Counters {
     pub(crate) accepted: Counter,
     pub(crate) refused: Counter,
+    pub(crate) accept_failures: Counter,
+    pub(crate) handshake_failures: Counter,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
     pub(crate) bytes_in: Counter,
@@ -108,6 +110,8 @@ impl Counters {
             users,
             accepted: self.accepted.get(),
             refused: self.refused.get(),
+            accept_failures: self.accept_failures.get(),
+            handshake_failures: self.handshake_failures.get(),
             frames_in: self.frames_in.get(),
             frames_out: self.frames_out.get(),
             bytes_in: self.bytes_in.get(),
@@ -169,6 +173,11 @@ pub struct GatewayStats {
     /// WebSockets that were refused because there were
     /// [`max_connections`](super::GatewayConfig::max_connections), or because of a shutdown.
     pub refused: u64,
+    /// How often [`serve`](super::Gateway::serve) could not accept a connection, mostly because the process had no file
+    /// descriptor left. The connection waits and is accepted later, or gives up.
+    pub accept_failures: u64,
+    /// TLS handshakes that failed or took longer than 10 s.
+    pub handshake_failures: u64,
     /// Frames from clients.
     pub frames_in: u64,
     /// Frames to clients.

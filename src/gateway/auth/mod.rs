@@ -90,8 +90,8 @@ pub struct Credentials {
     pub token: Option<String>,
     /// Name and version of its software, as it says.
     pub client: Option<String>,
-    /// Where it connects from: the last proxy, where there is one. Unknown when the gateway is mounted in an
-    /// application that does not pass it on.
+    /// Where it connects from, as far as [`trusted_proxies`](super::GatewayConfig::trusted_proxies) tell; the port is 0 where
+    /// they do not. Unknown when the gateway is mounted in an application that does not pass it on.
     pub peer: Option<SocketAddr>,
     /// The headers of its HTTP request.
     pub headers: HeaderMap,
