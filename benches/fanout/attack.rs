@@ -40,7 +40,11 @@ const ATTACKS: [Attack; 8] = [
 ];
 
 /// Measures beside each attack, so often, for so long.
-pub(crate) fn run(rounds: usize, time: Duration, record: &mut dyn FnMut(usize, &str, &serde_json::Value)) -> Result<(), String> {
+pub(crate) fn run(
+    rounds: usize,
+    time: Duration,
+    record: &mut dyn FnMut(usize, &str, &serde_json::Value),
+) -> Result<(), String> {
     let pinned = process::pinned();
     process::settle(pinned);
     let running = Server::Gateway.start_with(pinned, &["--compression"])?;
@@ -80,7 +84,8 @@ impl Drop for Attacker {
 /// Attacks until the process is killed.
 pub(crate) fn attack(name: &str, to: &str) -> Result<(), String> {
     let to = to.parse().map_err(|e| format!("{to}: {e}"))?;
-    let (_, attempt) = ATTACKS.iter().find(|(known, _)| *known == name).ok_or(format!("there is no attack {name:?}"))?;
+    let (_, attempt) =
+        ATTACKS.iter().find(|(known, _)| *known == name).ok_or(format!("there is no attack {name:?}"))?;
     loop {
         // The gateway ends most attempts, which is what it should do.
         let _ = attempt(to);

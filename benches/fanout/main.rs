@@ -69,7 +69,10 @@ fn beside_attacks(bench: bool, quick: bool, json: bool) -> Result<(), String> {
         eprintln!("{row}: 50 % within {:.2} ms, 99 % within {:.2} ms", figure("p50_ms"), figure("p99_ms"));
         if json {
             let size = attack::BYSTANDERS;
-            println!("{}", json!({ "row": row, "server": "gateway", "clients": size, "round": round, "figures": figures }));
+            println!(
+                "{}",
+                json!({ "row": row, "server": "gateway", "clients": size, "round": round, "figures": figures })
+            );
         }
     })
 }

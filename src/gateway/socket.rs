@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::session::FrameKind;
+use super::tls::TlsStream;
 use super::websocket::{self, Decoder, Event, Violation};
 use crate::protocol::CloseCode;
 use crate::row::Row;
@@ -69,10 +70,11 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// The stream below: TCP where it could be had, whatever the HTTP server was given where not.
+/// The stream below: TCP or TLS of our own where it could be had, whatever the HTTP server was given where not.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Other(TokioIo<Upgraded>),
 }
 
@@ -321,6 +323,10 @@ macro_rules! on_stream {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             Stream::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Tls(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
