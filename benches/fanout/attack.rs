@@ -99,7 +99,7 @@ fn websocket(to: SocketAddr) -> io::Result<TcpStream> {
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     stream.write_all(head.as_bytes())?;
     stream.write_all(&masked(Kind::Text, br#"{"op":"connect","id":1}"#))?;
-    let mut read = Vec::new();
+    let mut read = Vec::<u8>::new();
     while !read.windows(9).any(|bytes| bytes == b"\"welcome\"") {
         let mut buffer = [0; 1024];
         match stream.read(&mut buffer)? {
