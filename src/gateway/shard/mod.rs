@@ -53,6 +53,9 @@ const APPENDS: usize = 64 * 1024;
 /// How many sockets there are to be written to for each look at what is just arriving, before they are.
 const SOCKETS_PER_LOOK: usize = 16;
 
+/// How long the looks may take for each of them: an eighth of what a write does.
+const GATHERING: Duration = Duration::from_nanos(500);
+
 /// What a shard is told, in this order.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -108,6 +111,8 @@ pub(crate) struct Shard<L> {
     handed: Vec<Instant>,
     /// How often was looked for more to write since the last write, or nothing while the sockets are written to.
     looks: Option<usize>,
+    /// When the first of them was.
+    gathering: Instant,
     buffer: Box<[u8]>,
     scratch: Vec<u8>,
     press: Press,
@@ -149,6 +154,7 @@ impl<L: ChannelLayer> Shard<L> {
             dirty: Vec::new(),
             handed: Vec::new(),
             looks: Some(0),
+            gathering: Instant::now(),
             buffer: vec![0; READ].into(),
             scratch: Vec::new(),
             press: None,
@@ -365,12 +371,16 @@ impl<L: ChannelLayer> Shard<L> {
     }
 
     /// Whether to take along what is just arriving, before so many sockets are written to. A look costs a thousandth of
-    /// what that does, and each message that goes along saves each of them a write.
+    /// what that does, and each message that goes along saves each of them a write. Where looks cost more, because
+    /// somebody sends without end, there are fewer: nobody's messages wait for that.
     fn gathers(&mut self) -> bool {
+        let sockets = u32::try_from(self.dirty.len()).unwrap_or(u32::MAX);
         match self.looks {
-            Some(looks) if looks < self.dirty.len() / SOCKETS_PER_LOOK => self.looks = Some(looks + 1),
-            _ => self.looks = None,
+            Some(0) => self.gathering = self.now,
+            Some(_) if self.now.duration_since(self.gathering) > GATHERING * sockets => self.looks = None,
+            _ => {}
         }
+        self.looks = self.looks.filter(|looks| *looks < self.dirty.len() / SOCKETS_PER_LOOK).map(|looks| looks + 1);
         self.looks.is_some()
     }
 
