@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::ConnectInfo;
+use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 
@@ -17,6 +18,9 @@ use crate::{Error, ErrorKind};
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const X_FORWARDED_HOST: &str = "x-forwarded-host";
+
+/// How the names begin of headers by which proxies tell that they pass a request on.
+const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-", "x-real-ip"];
 
 /// An address, such as `10.1.2.3`, or all that begin alike, such as `10.0.0.0/8` or `fd00::/8`.
 ///
@@ -79,6 +83,11 @@ pub(crate) fn host<'a>(parts: &'a Parts, trusted: &[Network]) -> Option<&'a str>
         .filter(|_| connected(parts).is_some_and(|peer| is_trusted(peer.ip(), trusted)))?;
     // The last one is the proxy's own.
     hosts.to_str().ok()?.rsplit(',').next().map(str::trim)
+}
+
+/// Whether a proxy says that it passes the request on, whether it is trusted or not. One that says nothing is not seen.
+pub(crate) fn is_passed_on(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| OF_PROXIES.iter().any(|start| name.as_str().starts_with(start)))
 }
 
 /// Where the connection comes from.

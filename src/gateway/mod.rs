@@ -39,6 +39,7 @@ mod listener;
 mod live;
 mod operation;
 mod origin;
+mod patience;
 mod roster;
 mod seldom;
 mod serve;
@@ -76,7 +77,7 @@ use shard::Inbox;
 use shared::Shared;
 
 pub use api::ApiKeys;
-pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
+pub use auth::{AllowAll, Authorizer, AuthorizerCounts, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
 pub use forwarded::Network;

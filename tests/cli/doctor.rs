@@ -8,16 +8,16 @@ use serde_json::Value;
 use super::{Running, command, serve};
 
 /// What it found.
-struct Findings {
-    code: i32,
+pub(super) struct Findings {
+    pub(super) code: i32,
     all: Vec<Value>,
     /// Everything that it printed.
-    text: String,
+    pub(super) text: String,
 }
 
 impl Findings {
     /// The only finding of this level that says this.
-    fn one(&self, level: &str, text: &str) -> &Value {
+    pub(super) fn one(&self, level: &str, text: &str) -> &Value {
         let says = |finding: &&Value| finding["level"] == level && finding["finding"].as_str().unwrap().contains(text);
         let found: Vec<_> = self.all.iter().filter(says).collect();
         assert_eq!(found.len(), 1, "{level}: {text} in {}", self.text);
@@ -31,7 +31,7 @@ impl Findings {
     }
 }
 
-fn findings(doctor: &mut Command) -> Findings {
+pub(super) fn findings(doctor: &mut Command) -> Findings {
     let output = doctor.output().unwrap();
     let text =
         format!("{}{}", String::from_utf8(output.stdout.clone()).unwrap(), String::from_utf8_lossy(&output.stderr));

@@ -1,11 +1,12 @@
 //! A secured gateway, all of it by the command: TLS, tokens, API keys; and every client command against it.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use rig::Authority;
 use tempfile::TempDir;
 
+use super::doctor::findings;
 use super::{Running, command};
 
 const API_KEY: &str = "an-api-key-of-the-tests";
@@ -98,6 +99,34 @@ fn a_gateway_whose_certificate_nobody_knows_is_not_talked_to() {
     let args = ["group-send", "chat.lobby", "{}", "--api-key", API_KEY, "--to", &gateway.url];
     let output = command(&args).env("SSL_CERT_FILE", Authority::new().certificate()).output().unwrap();
     assert_eq!(code(&output), Some(3), "{output:?}");
+}
+
+#[test]
+fn the_doctor_gets_in_with_a_token_and_says_what_is_missing_without() {
+    let gateway = Secured::start();
+    let found = |doctor: &mut Command| findings(doctor.args(["--json", "--to", &gateway.url]));
+    let trusting = || {
+        let mut doctor = command(&["doctor"]);
+        doctor.env("SSL_CERT_FILE", gateway.authority.certificate());
+        doctor
+    };
+    for doctor in
+        [trusting().env("CHANNEL_TOKEN", gateway.token("ann")), trusting().args(["--token", &gateway.token("ann")])]
+    {
+        let known = found(doctor);
+        assert_eq!(known.code, 0, "{}", known.text);
+        for text in ["answers", "is ready", "lets a client in over a WebSocket"] {
+            known.one("fine", text);
+        }
+    }
+    let stranger = found(&mut trusting());
+    assert_eq!(stranger.code, 1);
+    let refused = stranger.one("problem", "a token is needed to connect here (4502)");
+    assert!(refused["remedy"].as_str().unwrap().contains("CHANNEL_TOKEN"), "{refused}");
+    let deceived = found(command(&["doctor"]).env("SSL_CERT_FILE", Authority::new().certificate()));
+    assert_eq!(deceived.code, 1);
+    let unknown = deceived.one("problem", "invalid peer certificate");
+    assert!(unknown["remedy"].as_str().unwrap().contains("SSL_CERT_FILE"), "{unknown}");
 }
 
 #[test]

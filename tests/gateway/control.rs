@@ -1,13 +1,18 @@
 //! Orders to open sockets, across gateway processes: two gateways on one layer stand for them.
 
+use std::fmt::{Debug, Write};
 use std::future::ready;
+use std::sync::{Arc, Mutex};
 
-use channel_layers::ErrorKind;
 use channel_layers::gateway::{
     Authorizer, Credentials, Decision, Gateway, GatewayConfig, Grants, Identity, Order, Right, Selector,
 };
 use channel_layers::layer::{ChannelLayer, Layer};
+use channel_layers::{ErrorKind, GroupName, message};
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use crate::support::raw::Raw;
 use crate::support::{Server, eventually, within};
@@ -168,4 +173,55 @@ async fn a_gateway_that_ends_says_so() {
     eventually("it is forgotten", || one.gateway.nodes().len() == 1).await;
     let survey = within("nobody is waited for", one.gateway.survey("")).await;
     assert_eq!(survey.missing, 0);
+}
+
+/// Notes what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        span.record(&mut self.clone());
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_logged_without_what_it_says() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let (one, _other) = two().await;
+    let group = GroupName::new(Order::GROUP).unwrap();
+    let long = format!("_gateway.{}", "x".repeat(100));
+    for kind in ["_gateway.later", "_gateway.node", "chat.private", &long] {
+        let message = message! { "type": kind, "node": 7, "user": "hidden" };
+        one.gateway.layer().group_send(&group, message).await.unwrap();
+    }
+    let said = || log.0.lock().unwrap().clone();
+    let count = |text: &str| said().matches(text).count();
+    eventually("both have heard all", || count("was not understood") == 8).await;
+    assert_eq!((count("_gateway.later"), count("_gateway.node")), (2, 2), "{}", said());
+    assert_eq!((count("hidden"), count("private"), count("xxx")), (0, 0, 0), "{}", said());
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use channel_layers::gateway::{Authorizer, Credentials, Decision, Gateway, GatewayConfig, Identity};
 use channel_layers::layer::Layer;
 
+use super::api::{KEY, get, keyed};
 use crate::support::Server;
 use crate::support::raw::{Raw, request};
 
@@ -25,7 +26,11 @@ async fn head(server: &Server, headers: &str) -> (String, Raw) {
 }
 
 fn trusting() -> GatewayConfig {
-    GatewayConfig::default().with_trusted_proxies(vec!["127.0.0.0/8".parse().unwrap()])
+    trusted(GatewayConfig::default())
+}
+
+fn trusted(config: GatewayConfig) -> GatewayConfig {
+    config.with_trusted_proxies(vec!["127.0.0.0/8".parse().unwrap()])
 }
 
 #[tokio::test]
@@ -59,4 +64,40 @@ async fn a_page_of_the_host_in_front_of_the_proxy_may_connect() {
     assert!(trusted.starts_with("HTTP/1.1 101 "), "{trusted}");
     let (claimed, _) = head(&Server::start(GatewayConfig::default()).await, asks).await;
     assert!(claimed.starts_with("HTTP/1.1 403 "), "{claimed}");
+}
+
+/// The status for who shows this key, as the proxy passes it on for this address.
+async fn show(server: &Server, address: &str, key: &str) -> u16 {
+    let forged = format!("198.51.100.1, {address}");
+    get(server.address, "/api/info", &[("X-Forwarded-For", &forged), ("X-API-Key", key)]).await.status
+}
+
+#[tokio::test]
+async fn a_guesser_behind_the_proxy_does_not_hold_up_the_others_there() {
+    let server = Server::start(trusted(keyed())).await;
+    for number in 0..10 {
+        assert_eq!(show(&server, "203.0.113.7", &format!("000000000000{number:04}")).await, 401);
+    }
+    assert_eq!(show(&server, "203.0.113.7", KEY).await, 429, "its own guesses are over");
+    assert_eq!(show(&server, "203.0.113.8", KEY).await, 200);
+    assert_eq!(get(server.address, "/api/info", &[("X-API-Key", KEY)]).await.status, 200, "nor those beside the proxy");
+}
+
+#[tokio::test]
+async fn whom_nobody_vouches_for_cannot_guess_under_many_addresses() {
+    let server = Server::start(keyed()).await;
+    for number in 0..10 {
+        assert_eq!(show(&server, &format!("203.0.113.{number}"), &format!("000000000000{number:04}")).await, 401);
+    }
+    assert_eq!(show(&server, "203.0.113.99", KEY).await, 429);
+}
+
+#[tokio::test]
+async fn nobody_behind_the_proxy_is_taken_for_somebody_on_this_machine() {
+    let server = Server::start(trusting()).await;
+    for address in ["203.0.113.7", "127.0.0.1"] {
+        let behind = get(server.address, "/api/info", &[("X-Forwarded-For", address)]).await;
+        assert_eq!(behind.refusal(), (403, 103), "{address}");
+    }
+    assert_eq!(get(server.address, "/api/info", &[]).await.status, 200);
 }

@@ -176,7 +176,7 @@ async fn a_fresh_token_brings_fresh_grants() {
 }
 
 /// A key of `tests/vectors/tokens.json`, and how it is published.
-fn published(alg: &str, kid: &str) -> (SigningKey, Value) {
+pub(crate) fn published(alg: &str, kid: &str) -> (SigningKey, Value) {
     let vectors: Value = serde_json::from_str(include_str!("../vectors/tokens.json")).unwrap();
     let vector = vectors.as_array().unwrap().iter().find(|vector| vector["alg"] == alg).unwrap();
     let lines = vector["public"].as_str().unwrap().lines().filter(|line| !line.starts_with('-'));

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{AUTHORIZATION, FORWARDED};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
@@ -21,7 +21,6 @@ use crate::gateway::shared::Shared;
 use crate::protocol::{ErrorCode, Message, Target, base64};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -119,8 +118,8 @@ fn check_key<L>(shared: &Shared<L>, parts: &Parts, sets: &[&ApiKeys], setting: &
 
 /// Whether a request comes from this machine, and no proxy says that it passes it on for somebody else.
 pub(super) fn is_local(parts: &Parts) -> bool {
-    let proxied = [FORWARDED, X_FORWARDED_FOR].iter().any(|name| parts.headers.contains_key(name));
-    forwarded::connected(parts).is_some_and(|peer| peer.ip().to_canonical().is_loopback()) && !proxied
+    let here = forwarded::connected(parts).is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    here && !forwarded::is_passed_on(&parts.headers)
 }
 
 /// What may be a key.

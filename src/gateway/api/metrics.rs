@@ -23,6 +23,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Failure;
 use super::caller::{check_manager, is_local};
 use super::health::not_ready;
+use crate::gateway::AuthorizerCounts;
 use crate::gateway::shared::Shared;
 use crate::gateway::stats::GatewayStats;
 use crate::gateway::times::DeliveryTimes;
@@ -50,7 +51,7 @@ pub(super) async fn metrics<L: ChannelLayer>(
         layer_name: shared.layer.capabilities().name,
         layer: shared.layer.counts(),
         health: shared.layer.health(),
-        auth_failures: shared.authorizer.failures(),
+        authorizer: shared.authorizer.counts(),
     };
     let (mut registry, mut page) = (Registry::default(), String::new());
     registry.register_collector(Box::new(snapshot));
@@ -69,7 +70,7 @@ struct Snapshot {
     layer_name: &'static str,
     layer: LayerCounts,
     health: Health,
-    auth_failures: BTreeMap<&'static str, u64>,
+    authorizer: AuthorizerCounts,
 }
 
 impl Collector for Snapshot {
@@ -79,6 +80,7 @@ impl Collector for Snapshot {
         self.connections(&mut page)?;
         self.traffic(&mut page)?;
         self.losses(&mut page)?;
+        self.credentials(&mut page)?;
         self.layer(&mut page)
     }
 }
@@ -107,7 +109,10 @@ impl Snapshot {
         let help = "WebSockets ended, by our close code, or by the client";
         page.counters("channel_layers_connections_closed", help, None, "code", ends)?;
         let help = "WebSockets refused because there were too many, or of a shutdown";
-        page.counter("channel_layers_connections_refused", help, None, stats.refused)
+        page.counter("channel_layers_connections_refused", help, None, stats.refused)?;
+        let help = "Times that a connection could not be accepted, mostly for want of a file descriptor";
+        page.counter("channel_layers_accept_failures", help, None, stats.accept_failures)?;
+        page.counter("channel_layers_tls_handshake_failures", "TLS handshakes failed", None, stats.handshake_failures)
     }
 
     fn traffic(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -132,9 +137,17 @@ impl Snapshot {
         let help = "Times that a group's members were told to join again";
         page.counter("channel_layers_groups_lost", help, None, stats.groups_lost)?;
         let codes = ErrorCode::ALL.iter().map(|code| (code.name(), count(&stats.rejections, code.0)));
-        page.counters("channel_layers_requests_rejected", "Requests refused", None, "code", codes)?;
-        let failures = self.auth_failures.iter().map(|(reason, n)| (*reason, *n));
-        page.counters("channel_layers_auth_failures", "Credentials refused", None, "reason", failures)?;
+        page.counters("channel_layers_requests_rejected", "Requests refused", None, "code", codes)
+    }
+
+    fn credentials(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (stats, authorizer) = (&self.stats, &self.authorizer);
+        page.counter("channel_layers_auth_accepted", "Credentials accepted", None, authorizer.accepted)?;
+        let refused = authorizer.refused.iter().map(|(reason, n)| (*reason, *n));
+        page.counters("channel_layers_auth_failures", "Credentials refused", None, "reason", refused)?;
+        let lookups = authorizer.lookups.iter().map(|(outcome, n)| (*outcome, *n));
+        let help = "Fetches of keys, or questions to the backend that decides";
+        page.counters("channel_layers_auth_lookups", help, None, "outcome", lookups)?;
         let keys = [("wrong", stats.keys_wrong), ("held_up", stats.keys_held_up)];
         page.counters("channel_layers_api_key_failures", "API keys refused", None, "reason", keys)
     }

@@ -9,12 +9,12 @@ pub mod callback;
 pub mod token;
 
 mod claims;
+mod counts;
 mod denied;
 mod fetch;
 mod grants;
 mod identity;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use http::HeaderMap;
 
 use crate::protocol::{ChannelName, GroupName, Message};
 
+pub use counts::AuthorizerCounts;
 pub use denied::Denied;
 pub use grants::{Grant, Grants, Right};
 pub use identity::Identity;
@@ -75,10 +76,9 @@ pub trait Authorizer: Send + Sync + 'static {
         false
     }
 
-    /// How often what clients showed was refused since this authorizer was made, by reason: for metrics. Unless written,
-    /// nothing is counted.
-    fn failures(&self) -> BTreeMap<&'static str, u64> {
-        BTreeMap::new()
+    /// What this authorizer has counted since it was made: for metrics. Unless written, nothing.
+    fn counts(&self) -> AuthorizerCounts {
+        AuthorizerCounts::default()
     }
 }
 

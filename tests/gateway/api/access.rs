@@ -142,7 +142,16 @@ async fn managing_needs_a_key_where_there_are_some() {
 async fn without_keys_managing_is_for_this_machine_where_everybody_here_is_let_in() {
     let local = Server::start(GatewayConfig::default()).await;
     assert_eq!(get(local.address, "/api/info", &[]).await.status, 200);
-    for proxied in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")] {
+    for proxied in [
+        ("X-Forwarded-For", "192.0.2.1"),
+        // Neither who it says that it comes from counts, nor whether that can be read.
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-For", ""),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", "for=192.0.2.1"),
+        ("X-Real-IP", "192.0.2.1"),
+        ("Via", "1.1 proxy"),
+    ] {
         let answer = get(local.address, "/api/info", &[proxied]).await;
         assert_eq!(answer.refusal(), (403, 103));
         assert!(answer.json()["reason"].as_str().unwrap().contains("`api_keys`"), "{answer:?}");

@@ -1,17 +1,26 @@
 //! `/metrics`: what it counts, in a format that a strict reader takes, and who may read it.
 
-use std::collections::BTreeMap;
-use std::future::ready;
+use std::future::{pending, ready};
+use std::time::Duration;
 
-use channel_layers::gateway::{Authorizer, Credentials, Decision, Denied, Gateway, GatewayConfig, Identity};
+use channel_layers::gateway::auth::callback::{CallbackAuthorizer, CallbackConfig};
+use channel_layers::gateway::auth::token::{KeySource, TokenAuthorizer, TokenConfig};
+use channel_layers::gateway::{
+    Authorizer, AuthorizerCounts, Credentials, Decision, Denied, Gateway, GatewayConfig, Identity, Listener, Tls,
+};
 use channel_layers::layer::redis::{Host, RedisConfig};
 use channel_layers::layer::{ChannelLayer, Layer};
+use rig::Authority;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::openmetrics::Page;
 use super::{ADMIN_KEY, KEY, get, keyed, post};
+use crate::gateway::backend::Backend;
+use crate::gateway::tokens::published;
 use crate::support::raw::{self, Raw};
-use crate::support::{Server, eventually};
+use crate::support::{Server, eventually, within};
 
 async fn page<L: ChannelLayer>(server: &Server<L>) -> Page {
     let answer = get(server.address, "/metrics", &[]).await;
@@ -128,8 +137,10 @@ impl Authorizer for Counting {
         Box::pin(ready(Err(Denied::Unauthorized("nobody is let in".into()))))
     }
 
-    fn failures(&self) -> BTreeMap<&'static str, u64> {
-        BTreeMap::from([("expired", 3)])
+    fn counts(&self) -> AuthorizerCounts {
+        let mut counts = AuthorizerCounts::default();
+        counts.refused.insert("expired", 3);
+        counts
     }
 }
 
@@ -148,6 +159,86 @@ async fn what_the_layer_and_the_authorizer_know_is_there() {
     assert_eq!(page.value("channel_layers_layer_dropped_messages_total{reason=undecodable}"), 0.0);
     assert_eq!(page.value("channel_layers_auth_failures_total{reason=expired}"), 3.0);
     server.gateway.layer().close().await.unwrap();
+}
+
+/// Posts with this token; the status.
+async fn show(server: &Server, token: &str) -> u16 {
+    let header = ("Authorization", &*format!("Bearer {token}"));
+    post(server.address, "/api/groups/news/messages", &[header], &json!({"type": "a"})).await.status
+}
+
+#[tokio::test]
+async fn tokens_count_by_what_is_wrong_with_them_and_fetches_by_what_came_of_them() {
+    let (key, jwk) = published("EdDSA", "k");
+    let backend = Backend::start(|_| Some((500, String::new()))).await;
+    let config = TokenConfig::default().with_source(KeySource::JwksUrl(backend.url("/jwks")));
+    let tokens = TokenAuthorizer::new(config.with_jwks_interval(Duration::ZERO)).unwrap();
+    let server = Server::of(Gateway::with_authorizer(Layer::default(), GatewayConfig::default(), tokens)).await;
+    let good = key.sign(&json!({"sub": "ann", "exp": 4e9})).unwrap();
+    assert_eq!(show(&server, &good).await, 503, "there are no keys");
+    let keys = json!({"keys": [jwk]}).to_string();
+    backend.decides(move |_| Some((200, keys.clone())));
+    assert_eq!(show(&server, &good).await, 403, "it is good, and grants nothing");
+    assert_eq!(show(&server, &key.sign(&json!({"exp": 1})).unwrap()).await, 401);
+    for nonsense in ["no.token.atall", "none"] {
+        assert_eq!(show(&server, nonsense).await, 401);
+    }
+    let page = page(&server).await;
+    assert_eq!(page.value("channel_layers_auth_accepted_total"), 1.0);
+    for (reason, count) in [("keys_unavailable", 1.0), ("expired", 1.0), ("malformed", 2.0), ("signature", 0.0)] {
+        assert_eq!(page.value(&format!("channel_layers_auth_failures_total{{reason={reason}}}")), count, "{reason}");
+    }
+    for outcome in ["answered", "failed"] {
+        assert_eq!(page.value(&format!("channel_layers_auth_lookups_total{{outcome={outcome}}}")), 1.0, "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn questions_to_a_backend_count_by_what_it_said() {
+    let backend = Backend::start(|asked| match asked.body["token"].as_str() {
+        Some("good") => Some((200, r#"{"user":"ann"}"#.into())),
+        Some("bad") => Some((403, String::new())),
+        _ => Some((500, String::new())),
+    })
+    .await;
+    let config = CallbackConfig::new(backend.url("/connect")).with_cache(Duration::from_secs(60));
+    let callback = CallbackAuthorizer::new(config).unwrap();
+    let server = Server::of(Gateway::with_authorizer(Layer::default(), GatewayConfig::default(), callback)).await;
+    for (token, status) in [("good", 403), ("good", 403), ("bad", 403), ("broken", 503), ("broken", 503)] {
+        assert_eq!(show(&server, token).await, status, "{token}");
+    }
+    let page = page(&server).await;
+    for (name, count) in [
+        ("auth_accepted_total", 1.0),
+        ("auth_failures_total{reason=denied}", 1.0),
+        ("auth_failures_total{reason=failed}", 2.0),
+        ("auth_lookups_total{outcome=answered}", 2.0),
+        ("auth_lookups_total{outcome=cached}", 1.0),
+        ("auth_lookups_total{outcome=failed}", 2.0),
+    ] {
+        assert_eq!(page.value(&format!("channel_layers_{name}")), count, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_did_not_come_about_show() {
+    let (server, authority) = (Server::start(GatewayConfig::default()).await, Authority::new());
+    let identity = authority.server();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener =
+        Listener::from(listener).with_tls(Tls::from_pem_files(&identity.certificate, &identity.key).unwrap());
+    let gateway = server.gateway.clone();
+    let secure = tokio::spawn(async move { gateway.serve(listener, pending()).await });
+    assert_eq!(page(&server).await.value("channel_layers_tls_handshake_failures_total"), 0.0);
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").await.unwrap();
+    // It may be told so by an alert of TLS, or by a reset.
+    let _ = within("the end", plain.read_to_end(&mut Vec::new())).await;
+    let page = page(&server).await;
+    assert_eq!(page.value("channel_layers_tls_handshake_failures_total"), 1.0);
+    assert_eq!(page.value("channel_layers_accept_failures_total"), 0.0);
+    secure.abort();
 }
 
 #[tokio::test]

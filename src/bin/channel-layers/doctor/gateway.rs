@@ -13,7 +13,7 @@ use crate::post;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checks the gateway at a URL.
-pub(super) async fn check(report: &mut Report, url: &str, token: Option<String>) {
+pub(super) async fn check(report: &mut Report, url: &str, config: ClientConfig) {
     let about = format!("gateway {url}");
     match post::get(url, "/healthz").await {
         Ok((status, _)) if status.is_success() => report.fine(&about, "answers"),
@@ -22,7 +22,8 @@ pub(super) async fn check(report: &mut Report, url: &str, token: Option<String>)
             return report.problem(&about, finding, "see what listens there, and whether a proxy is between");
         }
         Err(failure) => {
-            return report.problem(&about, failure.to_string(), "start it, or give its address as http://HOST:PORT");
+            let text = failure.to_string();
+            return report.problem(&about, &*text, remedy(&text));
         }
     }
     match post::get(url, "/readyz").await {
@@ -38,15 +39,21 @@ pub(super) async fn check(report: &mut Report, url: &str, token: Option<String>)
         }
         Err(failure) => report.problem(&about, failure.to_string(), "look again: it answered a moment ago"),
     }
-    enters(report, &about, url, token).await;
+    enters(report, &about, url, config).await;
 }
 
-async fn enters(report: &mut Report, about: &str, url: &str, token: Option<String>) {
-    let config = ClientConfig::default().with_client(concat!("doctor/", env!("CARGO_PKG_VERSION")));
-    let config = token.into_iter().fold(config, |config, token| config.with_token(token));
+/// What to do where no answer comes, for this reason.
+fn remedy(reason: &str) -> &'static str {
+    match reason.contains("certificate") {
+        true => "name the file of the authority that signed its certificate in SSL_CERT_FILE; see when that ends",
+        false => "start it, or give its address as http://HOST:PORT or https://HOST",
+    }
+}
+
+async fn enters(report: &mut Report, about: &str, url: &str, config: ClientConfig) {
     let client = match Client::connect(url, config) {
         Ok(client) => client,
-        Err(e) => return report.problem(about, e.to_string(), "give its address as http://HOST:PORT"),
+        Err(e) => return report.problem(about, e.to_string(), "give its address as http://HOST:PORT or https://HOST"),
     };
     let mut states = client.states();
     let mut refusal = String::from("no answer came");
@@ -71,7 +78,7 @@ async fn enters(report: &mut Report, about: &str, url: &str, token: Option<Strin
         false => {
             let finding = format!("lets no client in over a WebSocket: {refusal}");
             let remedy =
-                "where it asks for a token give one in CHANNEL_LAYERS_TOKEN; a proxy in between must pass upgrades on";
+                "where it asks for a token give one in CHANNEL_TOKEN; a proxy in between must pass upgrades on";
             report.problem(about, finding, remedy);
         }
     }

@@ -16,6 +16,7 @@ use channel_layers::config::LayerConfig;
 use channel_layers::gateway::GatewayConfig;
 use channel_layers::layer::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
 
+use crate::access::TokenArgs;
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
 use crate::logging;
@@ -38,13 +39,12 @@ Exit codes: 0 with nothing worse than warnings, 1 where something keeps the gate
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Doctor {
-    /// Check a gateway that runs, too: http://HOST:PORT.
+    /// Check a gateway that runs, too: http://HOST:PORT; https:// with TLS.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 
-    /// The connection token for that gateway. In the variable other users of the machine do not see it.
-    #[arg(long, value_name = "TOKEN", env = "CHANNEL_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    token: TokenArgs,
 
     /// Print one JSON object instead of lines for people.
     #[arg(long)]
@@ -66,7 +66,7 @@ impl Doctor {
         }
         process::judge(&mut report, process::descriptors(), gateway.max_connections);
         if let Some(url) = &self.to {
-            gateway::check(&mut report, url, self.token).await;
+            gateway::check(&mut report, url, self.token.client()).await;
         }
         match report.finish() {
             0 => Ok(()),

@@ -31,7 +31,6 @@ mod cache;
 mod config;
 mod stats;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,7 +44,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::fetch::{self, Fetcher};
-use super::{Authorizer, Credentials, Decision, Denied, Identity};
+use super::{Authorizer, AuthorizerCounts, Credentials, Decision, Denied, Identity};
 use crate::protocol::GroupName;
 use crate::{Error, ErrorKind, Result};
 use cache::{Asked, Cache, Decided};
@@ -251,9 +250,8 @@ impl Authorizer for CallbackAuthorizer {
         })
     }
 
-    fn failures(&self) -> BTreeMap<&'static str, u64> {
-        let stats = self.stats();
-        [("denied", stats.denied), ("failed", stats.failed)].into()
+    fn counts(&self) -> AuthorizerCounts {
+        self.stats().into()
     }
 }
 

@@ -19,14 +19,13 @@ mod sign;
 mod stats;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value as Json;
 
-use super::{Authorizer, Credentials, Decision, Identity};
+use super::{Authorizer, AuthorizerCounts, Credentials, Decision, Identity};
 use crate::{Error, ErrorKind, Result};
 use jws::Jws;
 use keys::Keys;
@@ -117,8 +116,8 @@ impl Authorizer for TokenAuthorizer {
         })
     }
 
-    fn failures(&self) -> BTreeMap<&'static str, u64> {
-        self.stats().refused
+    fn counts(&self) -> AuthorizerCounts {
+        self.stats().into()
     }
 }
 
