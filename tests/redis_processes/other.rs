@@ -8,7 +8,7 @@ use channel_layers::config::LayersConfig;
 use channel_layers::layer::{ChannelLayer, Layer, LayerEvent, Layers, MailboxOptions};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc::Sender;
 use tokio::task::AbortHandle;
 
 use super::wire::{self, Reply, Request, Verb};
@@ -30,8 +30,8 @@ async fn serve() {
     let config = LayersConfig::from_env().unwrap();
     let layer = Layer::connect(config.get(Layers::DEFAULT).unwrap().clone()).await.unwrap();
 
-    let (out, mut said) = mpsc::unbounded_channel();
-    out.send(Reply::Open(wire::words(&layer.capabilities()))).unwrap();
+    let (out, mut said) = wire::outbox();
+    wire::put(&out, Reply::Open(wire::words(&layer.capabilities())));
     tokio::spawn(tell_events(layer.clone(), out.clone()));
     tokio::spawn(async move {
         while let Some(reply) = said.recv().await {
@@ -53,23 +53,23 @@ async fn serve() {
     }
 }
 
-async fn tell_events(layer: Layer, out: UnboundedSender<Reply>) {
+async fn tell_events(layer: Layer, out: Sender<Reply>) {
     let mut events = layer.events();
     while let Some(event) = events.next().await {
         if event == LayerEvent::Flushed {
-            let _ = out.send(Reply::Flushed);
+            wire::put(&out, Reply::Flushed);
         }
     }
-    let _ = out.send(Reply::Ended);
+    wire::put(&out, Reply::Ended);
 }
 
 /// Does what is wanted and says what came of it. That nobody listens any more is no error: the process is about to end.
-async fn answer(layer: Layer, id: u64, verb: Verb, out: UnboundedSender<Reply>) {
+async fn answer(layer: Layer, id: u64, verb: Verb, out: Sender<Reply>) {
     let reply = perform(&layer, id, verb, &out).await.unwrap_or_else(|error| wire::failed(id, &error));
-    let _ = out.send(reply);
+    wire::put(&out, reply);
 }
 
-async fn perform(layer: &Layer, id: u64, verb: Verb, out: &UnboundedSender<Reply>) -> Result<Reply> {
+async fn perform(layer: &Layer, id: u64, verb: Verb, out: &Sender<Reply>) -> Result<Reply> {
     match verb {
         Verb::Receive(channel) => {
             let message = layer.receive(&channel).await?;
@@ -88,12 +88,12 @@ async fn perform(layer: &Layer, id: u64, verb: Verb, out: &UnboundedSender<Reply
 }
 
 /// Opens a mailbox, and passes on what it receives until this is dropped or the layer closed.
-async fn forward(layer: &Layer, id: u64, prefix: &str, out: &UnboundedSender<Reply>) -> Result<Reply> {
+async fn forward(layer: &Layer, id: u64, prefix: &str, out: &Sender<Reply>) -> Result<Reply> {
     let mut mailbox = layer.mailbox(prefix, MailboxOptions::default().with_capacity(ROOM)).await?;
     let channel = mailbox.channel().clone();
-    let _ = out.send(Reply::Done(id, Some(channel.clone())));
+    wire::put(out, Reply::Done(id, Some(channel.clone())));
     loop {
         let message = mailbox.recv().await?;
-        let _ = out.send(Reply::Received(id, channel.clone(), wire::text(&message)));
+        wire::put(out, Reply::Received(id, channel.clone(), wire::text(&message)));
     }
 }

@@ -17,7 +17,7 @@ use rig::{Process, within};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 
 use super::other;
@@ -32,7 +32,7 @@ pub(crate) struct Remote {
 
 /// The connection to the other process.
 struct Link {
-    requests: UnboundedSender<Request>,
+    requests: Sender<Request>,
     events: EventSender,
     state: Mutex<State>,
 }
@@ -93,7 +93,7 @@ impl Remote {
             Some(Reply::Open(words)) => assert_eq!(words, wire::words(&capabilities), "the layer is another one"),
             first => panic!("the other process opens no layer: {first:?}\n{}", process.output()),
         }
-        let (requests, asked_for) = mpsc::unbounded_channel();
+        let (requests, asked_for) = wire::outbox();
         let link = Arc::new(Link { requests, events: EventSender::new(), state: Mutex::default() });
         tokio::spawn(Arc::clone(&link).run(replies, writer, asked_for));
         Self { link, process, capabilities }
@@ -122,7 +122,7 @@ impl Link {
         self: Arc<Self>,
         mut replies: Lines<BufReader<OwnedReadHalf>>,
         mut writer: OwnedWriteHalf,
-        mut requests: UnboundedReceiver<Request>,
+        mut requests: Receiver<Request>,
     ) {
         let reading = async {
             while let Ok(Some(line)) = replies.next_line().await {
@@ -176,7 +176,7 @@ impl Link {
                 state.arrive(channel.clone(), message, VecDeque::push_front);
             }
         }
-        if self.requests.send(Request::Do(id, verb)).is_err() {
+        if !wire::put(&self.requests, Request::Do(id, verb)) {
             state.asked.remove(&id);
         }
         drop(state);
@@ -186,7 +186,7 @@ impl Link {
     /// Has the other process forget a request.
     fn forget(&self, id: u64) {
         // If it has ended, it has.
-        let _ = self.requests.send(Request::Drop(id));
+        wire::put(&self.requests, Request::Drop(id));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -5,6 +5,8 @@ use channel_layers::layer::Capabilities;
 use channel_layers::{ChannelName, Error, ErrorKind, GroupName, Message};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 /// Where the other process connects to, in its environment.
 pub(crate) const ADDRESS: &str = "CHANNEL_LAYERS_TEST_ADDRESS";
@@ -75,6 +77,20 @@ pub(crate) fn text(message: &Message) -> String {
 
 pub(crate) fn message(text: String) -> Message {
     Message::from_json(text).unwrap()
+}
+
+/// What waits to be written. No case has so much under way.
+pub(crate) fn outbox<T>() -> (Sender<T>, Receiver<T>) {
+    mpsc::channel(100_000)
+}
+
+/// Has it written. Returns whether the other side is still there.
+pub(crate) fn put<T>(outbox: &Sender<T>, value: T) -> bool {
+    match outbox.try_send(value) {
+        Ok(()) => true,
+        Err(TrySendError::Closed(_)) => false,
+        Err(TrySendError::Full(_)) => panic!("too much waits to be written"),
+    }
 }
 
 /// Capabilities in words, to compare.
