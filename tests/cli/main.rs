@@ -4,6 +4,7 @@
 mod bench;
 mod config;
 mod doctor;
+mod jwks;
 mod layer;
 mod operation;
 mod redis;

@@ -120,6 +120,11 @@ fn out_of_file_descriptors_it_goes_on_and_takes_those_who_wait_later() {
     server.says("connections are accepted again");
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(is_healthy(&mut last), "it has waited");
+    let mut page = String::new();
+    last.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    last.read_to_string(&mut page).unwrap();
+    let counted = page.lines().find_map(|line| line.strip_prefix("channel_layers_accept_failures_total "));
+    assert!(counted.unwrap().parse::<u64>().unwrap() > 0, "{page}");
 }
 
 #[test]
