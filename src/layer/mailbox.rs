@@ -416,6 +416,12 @@ impl MailboxSender {
         sent.is_ok()
     }
 
+    /// Drops what is queued, without counting it for [`Mailbox::dropped`]: what a flush asks for, and a layer that is
+    /// closed before it closes the mailbox.
+    pub fn clear(&self) {
+        self.0.0.queue.clear();
+    }
+
     /// Closes the mailbox: what is queued can still be received, then its receiver fails with [`ErrorKind::Closed`].
     pub fn close(&self) {
         self.0.0.close();
