@@ -34,6 +34,12 @@ fn is_own(origin: &str, host: &str) -> bool {
     same || (is_this_machine(page) && is_this_machine(&host))
 }
 
+/// Whether a request is for a name of this machine.
+pub(crate) fn asks_for_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse().ok());
+    host.is_some_and(|host| is_this_machine(&host))
+}
+
 fn is_this_machine(authority: &Authority) -> bool {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::gateway::api::{ADMIN_KEY, KEY, get, keyed};
 use crate::support::Server;
+use crate::support::raw::Raw;
 
 const FILES: [&str; 5] = ["/admin", "/admin/page.css", "/admin/live.css", "/admin/live.js", "/admin/live.json"];
 
@@ -36,6 +37,19 @@ async fn a_gateway_for_this_machine_alone_shows_it_to_this_machine_alone() {
     }
     let open = Server::start(GatewayConfig::default().with_allow_anonymous(true)).await;
     assert_eq!(get(open.address, "/admin", &[]).await.status, 403, "without a key, strangers might be meant");
+}
+
+/// A page of any site can have its own name resolve to this machine, and then ask as a page of that name.
+#[tokio::test]
+async fn a_foreign_name_for_this_machine_opens_nothing() {
+    let server = Server::start(GatewayConfig::default()).await;
+    for (host, status) in
+        [("rebound.example", 403), ("rebound.example:8000", 403), ("localhost", 200), ("[::1]:8000", 200)]
+    {
+        let head = format!("GET /admin/live.json HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let raw = Raw::handshake(server.address, &head).await;
+        assert!(raw.head.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {}", raw.head);
+    }
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use http::{HeaderMap, HeaderName};
 
 use super::{ApiKeys, Failure};
 use crate::gateway::auth::{Credentials, Identity};
-use crate::gateway::forwarded;
 use crate::gateway::shared::Shared;
+use crate::gateway::{forwarded, origin};
 use crate::protocol::{ErrorCode, Message, Target, base64};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -116,10 +116,11 @@ fn check_key<L>(shared: &Shared<L>, parts: &Parts, sets: &[&ApiKeys], setting: &
     Err(Failure::new(ErrorCode::PERMISSION_DENIED, reason))
 }
 
-/// Whether a request comes from this machine, and no proxy says that it passes it on for somebody else.
+/// Whether a request comes from this machine and asks for it by name, and no proxy says that it passes it on for somebody
+/// else. The name counts because a page of another site can have its own name resolve to this machine.
 pub(super) fn is_local(parts: &Parts) -> bool {
     let here = forwarded::connected(parts).is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    here && !forwarded::is_passed_on(&parts.headers)
+    here && origin::asks_for_this_machine(&parts.headers) && !forwarded::is_passed_on(&parts.headers)
 }
 
 /// What may be a key.
