@@ -40,7 +40,14 @@ pub(super) fn read(response: &Response<Bytes>) -> Result<Answer, String> {
         StatusCode::FORBIDDEN => return no(Denied::Forbidden("this is not for you".into())),
         status => return Err(format!("it answered {status}; 200, 401 and 403 are decisions")),
     }
-    let wrong = |e: serde_json::Error| format!("its answer cannot be used: {e}");
+    // The place alone: the library's own text quotes what stands there, which may be about a user.
+    let wrong = |e: serde_json::Error| {
+        format!(
+            "its answer cannot be used: what stands at line {}, column {} does not belong there",
+            e.line(),
+            e.column()
+        )
+    };
     let beside: Beside = read_map(response.body()).map_err(wrong)?;
     let time = |name: &str, seconds: Option<f64>| match seconds.map(Duration::try_from_secs_f64) {
         None => Ok(None),
