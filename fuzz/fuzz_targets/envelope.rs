@@ -1,5 +1,5 @@
-//! Messages out of Redis, where anybody may have put anything: never a panic, and what is read can be written, and is read
-//! then as it was before, with whom it is for.
+//! Messages out of Redis, where anybody may have put anything: never a panic, and what is read and can be written
+//! is read then as it was before, with whom it is for.
 #![no_main]
 
 use std::time::Duration;
@@ -22,8 +22,8 @@ fuzz_target!(|input: &[u8]| {
     let Ok((message, to)) = layer.read(Bytes::copy_from_slice(bytes), NOW) else { return };
     assert!(core || to.is_empty(), "published messages name nobody");
     let names: Vec<_> = to.iter().map(String::as_str).collect();
-    // JSON as Python reads it has no place for bytes and some numbers, which it cannot have brought either.
-    let written = layer.write(&message, &names, NOW).expect("what was read can be written");
+    // Python reads NaN and infinities in JSON, and we pass them on, but write none.
+    let Ok(written) = layer.write(&message, &names, NOW) else { return assert!(first & 1 == 1, "MessagePack holds it all") };
     let (again, to_again) = layer.read(written, NOW).expect("what was written can be read");
     assert_eq!((again.json(), to_again), (message.json(), to));
 });
