@@ -6,11 +6,15 @@ mod support;
 mod gateway {
     mod api;
     mod authorizer;
+    mod backend;
+    mod callback;
     mod close_codes;
     mod compression;
     mod control;
     mod delivery;
+    mod django;
     mod error_codes;
+    mod forwarded;
     mod framing;
     mod handshake;
     mod http;
@@ -20,4 +24,5 @@ mod gateway {
     mod session;
     mod shutdown;
     mod tls;
+    mod tokens;
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use channel_layers::client::{Client, ClientConfig, Group};
-use channel_layers::{Message, message};
+use channel_layers::protocol::ErrorCode;
+use channel_layers::{ErrorKind, Message, message};
 use futures_util::{SinkExt, StreamExt};
 use rig::django::{Backend, Site};
 use rig::{Process, RedisServer, until, within};
@@ -172,8 +173,9 @@ async fn everyone_hears_everyone(backend: Backend) {
     }
 
     // What browsers at a gateway choose to send ends no socket of Django's.
+    let closing = one.group.send(message! { "type": "close" }).await.unwrap_err();
+    assert_eq!(closing.kind(), ErrorKind::Refused(ErrorCode::RESERVED_TYPE));
     for hostile in [
-        message! { "type": "close" },
         message! { "type": "no.such.method" },
         message! { "text": "no type" },
         message! { "type": "chat.message", "text": [1, 2] },

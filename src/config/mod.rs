@@ -85,7 +85,7 @@ use settings::Backend;
 use value::{Map, Value};
 
 pub use problems::Problems;
-pub use server::{LogFormat, Origin, Resolved, ServerConfig, Setting, Shape, Sources, default_toml};
+pub use server::{LogFormat, Origin, Resolved, ServerConfig, Setting, Shape, Sources, default_toml, parse_time};
 
 /// A layer that can be opened: which one, and its settings. `Debug` shows no secret.
 #[derive(Clone, Debug)]

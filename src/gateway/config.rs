@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::ApiKeys;
+use super::{ApiKeys, Network};
 use crate::layer::Pattern;
 
 /// Limits and times of a [`Gateway`](super::Gateway).
@@ -36,6 +36,10 @@ pub struct GatewayConfig {
     /// of this machine, and programs, which send no `Origin`. Browsers send cookies along whatever page asks, so this is
     /// what keeps other sites from acting as their users.
     pub origins: Vec<Pattern>,
+    /// The proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Host` are believed. Default: none, so that the address of
+    /// whoever connects counts. Whoever can connect from such an address can claim to be anybody's address: name the
+    /// proxies only, and have them append to the header or replace it.
+    pub trusted_proxies: Vec<Network>,
     /// How long a client may take to send `connect`. Default: 10 s. Longer lets idle sockets that never speak hold
     /// their memory for longer.
     pub connect_timeout: Duration,
@@ -116,6 +120,7 @@ impl Default for GatewayConfig {
             user_connections: 100,
             address_connections: usize::MAX,
             origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             ping: Duration::from_secs(25),
             pong: Duration::from_secs(8),
@@ -171,6 +176,7 @@ setters! {
     with_message_burst: message_burst: u32;
     with_token_grace: token_grace: Duration;
     with_max_connection_age: max_connection_age: Option<Duration>;
+    with_trusted_proxies: trusted_proxies: Vec<Network>;
     with_connect_timeout: connect_timeout: Duration;
     with_ping: ping: Duration;
     with_pong: pong: Duration;

@@ -15,6 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tracing::Span;
+use tracing::field::{Empty, display};
 
 use super::auth::{Credentials, Identity};
 use super::config::GatewayConfig;
@@ -79,6 +81,8 @@ pub(crate) struct Connection {
     closing: Option<Closing>,
     /// It is on the shard's list of those that have something to write.
     listed: bool,
+    /// What the log says of it. Nothing, and without a cost, unless that is asked for.
+    span: Span,
     _permit: Permit,
 }
 
@@ -145,6 +149,8 @@ fn session(config: Arc<GatewayConfig>, encoding: Encoding, now: Instant) -> Sess
 
 impl Connection {
     pub(crate) fn new(key: Key, opening: Opening, config: Arc<GatewayConfig>, now: Instant) -> Self {
+        let peer = opening.credentials.peer.map(display);
+        let span = tracing::debug_span!("connection", peer, channel = Empty, user = Empty);
         Self {
             key,
             session: session(config, opening.form.encoding, now),
@@ -161,6 +167,7 @@ impl Connection {
             hears: false,
             closing: None,
             listed: false,
+            span,
             _permit: opening.permit,
         }
     }
@@ -180,6 +187,16 @@ impl Connection {
         self.closing.is_some()
     }
 
+    /// How its messages are encoded.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.form.encoding
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        self.socket.waiting().1
+    }
+
     /// Whether something waits to be written.
     pub(crate) fn has_output(&self) -> bool {
         self.socket.has_output()
@@ -190,6 +207,11 @@ impl Connection {
         if !std::mem::replace(&mut self.listed, true) {
             dirty.push(slot);
         }
+    }
+
+    /// Tells the log that it has ended.
+    pub(crate) fn log_end(&self) {
+        tracing::debug!(parent: &self.span, code = self.close_code().map(|code| code.0), "the connection has ended");
     }
 
     /// Our close code, if the connection has ended by it.
@@ -299,12 +321,15 @@ impl Connection {
                 let (code, reason) = Order::close(*reconnect, reason.as_deref());
                 self.handle(host, Input::Close(code, reason));
             }
-            Order::Leave { group, .. } => {
-                self.leave(host.rooms, group);
-                self.handle(host, Input::GroupLost(group.clone(), GroupCode::BY_SERVER));
-            }
+            Order::Leave { group, .. } => self.remove(host, group.clone(), GroupCode::BY_SERVER),
         }
         true
+    }
+
+    /// Takes the client out of a group that it did not ask to leave.
+    fn remove<L: ChannelLayer>(&mut self, host: &mut Host<'_, L>, group: GroupName, code: GroupCode) {
+        self.leave(host.rooms, &group);
+        self.handle(host, Input::GroupLost(group, code));
     }
 
     /// Lets the session know of something, and does what it says.
@@ -312,13 +337,23 @@ impl Connection {
         match self.session.handle(input, host.now) {
             Effect::None => {}
             Effect::Write(payload) => self.answer(host, &payload),
+            Effect::Refuse(code, payload) => {
+                tracing::debug!(parent: &self.span, code = code.name(), "a request was refused");
+                host.shared.counters.rejected(code);
+                self.answer(host, &payload);
+            }
             Effect::Run(Operation::Leave(group)) => {
+                tracing::debug!(parent: &self.span, %group, "left");
                 self.leave(host.rooms, &group);
                 self.handle(host, Input::Done(Outcome::Done));
             }
             Effect::Run(operation) => {
-                let asker =
-                    Asker { identity: self.identity.clone().unwrap_or_default(), key: self.key, shard: host.shard };
+                let joined = match &operation {
+                    Operation::Refresh { .. } => self.memberships.keys().cloned().collect(),
+                    _ => Vec::new(),
+                };
+                let (identity, span) = (self.identity.clone().unwrap_or_default(), self.span.clone());
+                let asker = Asker { identity, joined, key: self.key, shard: host.shard, span };
                 let credentials = self.credentials.take();
                 self.operation = Some(operation::start(Arc::clone(host.shared), asker, credentials, operation));
             }
@@ -368,10 +403,15 @@ impl Connection {
         let Some(running) = &mut self.operation else { return false };
         let Poll::Ready(Finished { outcome, gained }) = running.as_mut().poll(cx) else { return false };
         self.operation = None;
+        let mut lost = Vec::new();
         match gained {
             Gained::Nothing => {}
-            Gained::Identity(identity) => self.identity = Some(identity),
+            Gained::Identity { identity, withdrawn } => {
+                self.identity = Some(identity);
+                lost = withdrawn;
+            }
             Gained::Channel { identity, mailbox, direct, local, user } => {
+                self.span.record("channel", display(mailbox.channel())).record("user", identity.user.as_deref());
                 self.identity = Some(identity);
                 self.channel = Some(OwnChannel { mailbox, direct, taken: (0, 0), _local: local, _user: user });
             }
@@ -382,6 +422,9 @@ impl Connection {
             }
         }
         self.handle(host, Input::Done(outcome));
+        for group in lost {
+            self.remove(host, group, GroupCode::PERMISSION_WITHDRAWN);
+        }
         // After the welcome is queued, so that nothing comes before it.
         self.hears = self.session.is_open();
         for order in std::mem::take(&mut self.orders) {
@@ -390,10 +433,11 @@ impl Connection {
         true
     }
 
-    /// Reads and handles what came in; true when there may be more at once.
+    /// Reads and handles what came in, so many frames or a buffer full at most, since bytes that complete no frame are work
+    /// as well; true when there may be more at once.
     fn poll_read<L: ChannelLayer>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> bool {
-        let mut frames = 0;
-        while frames < FRAMES && self.wants_frames(host) {
+        let (mut frames, mut read) = (0, 0);
+        while frames < FRAMES && read < buffer.len() && self.wants_frames(host) {
             let size = match self.socket.poll_fill(cx, buffer) {
                 Poll::Ready(Some(size)) => size,
                 Poll::Ready(None) => {
@@ -402,6 +446,7 @@ impl Connection {
                 }
                 Poll::Pending => return false,
             };
+            read += size;
             let mut input = &buffer[..size];
             while !input.is_empty() && frames < FRAMES && self.wants_frames(host) {
                 let (used, incoming) = self.socket.decode(input);
@@ -412,6 +457,7 @@ impl Connection {
                     while self.poll_operation(cx, host) {}
                 }
             }
+            host.shared.counters.bytes_in.add((size - input.len()) as u64);
             self.socket.keep(input);
         }
         self.wants_frames(host)
@@ -438,8 +484,12 @@ impl Connection {
     }
 
     fn poll_closing<L>(&mut self, cx: &mut Context<'_>, host: &mut Host<'_, L>, buffer: &mut [u8]) -> Turn {
-        match self.socket.poll_closed(cx, buffer, host.scratch) {
-            Poll::Ready(()) => Turn::Ended,
+        let before = self.backlog();
+        let closed = self.socket.poll_closed(cx, buffer, host.scratch);
+        host.shared.counters.bytes_out.add(before.saturating_sub(self.backlog()) as u64);
+        match closed {
+            Poll::Ready(true) => Turn::Ended,
+            Poll::Ready(false) => Turn::More,
             Poll::Pending => Turn::Rest,
         }
     }

@@ -1,6 +1,7 @@
 //! One message on its way to any number of clients: written once in each form, by the first shard that needs it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -48,12 +49,14 @@ impl Form {
 pub(crate) struct Delivery {
     roster: Arc<Roster>,
     message: Message,
+    /// When the layer handed it over.
+    arrived: Instant,
     frames: PerForm<OnceLock<Bytes>>,
 }
 
 impl Delivery {
     pub(crate) fn new(roster: Arc<Roster>, message: Message) -> Self {
-        Self { roster, message, frames: Default::default() }
+        Self { roster, message, arrived: Instant::now(), frames: Default::default() }
     }
 
     /// The group's members.
@@ -91,6 +94,11 @@ impl<'a> Run<'a> {
         let count = deliveries.iter().take_while(fits).count().max(1).min(deliveries.len());
         let (run, rest) = deliveries.split_at(count);
         (Self { deliveries: run, merged: Default::default() }, rest)
+    }
+
+    /// When the first one arrived, which has waited longest.
+    pub(crate) fn arrived(&self) -> Instant {
+        self.deliveries[0].arrived
     }
 
     /// How many messages these are.

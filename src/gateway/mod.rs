@@ -33,7 +33,9 @@ mod connections;
 mod control;
 mod delivery;
 mod direct;
+mod forwarded;
 mod hub;
+mod listener;
 mod live;
 mod operation;
 mod origin;
@@ -45,6 +47,12 @@ mod shared;
 mod socket;
 mod stats;
 mod tally;
+mod times;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod upgrade;
 
 use std::fmt;
@@ -71,7 +79,11 @@ pub use api::ApiKeys;
 pub use auth::{AllowAll, Authorizer, Credentials, Decision, Denied, Grant, Grants, Identity, Right};
 pub use config::GatewayConfig;
 pub use control::{GroupCount, Node, Order, Selector, Survey};
-pub use stats::GatewayStats;
+pub use forwarded::Network;
+pub use listener::Listener;
+pub use stats::{EncodingStats, GatewayStats};
+pub use times::DeliveryTimes;
+pub use tls::Tls;
 
 /// The gateway: sockets in front of a channel layer. Cloning gives another handle to the same one.
 ///
@@ -126,7 +138,7 @@ impl<L: ChannelLayer> Gateway<L> {
     ///
     /// A dropped future accepts no more, and cuts HTTP requests; open sockets stay until
     /// [`shutdown`](Self::shutdown).
-    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+    pub async fn serve(&self, listener: impl Into<Listener>, shutdown: impl Future<Output = ()>) -> Result<()> {
         self.serve_router(listener, self.router(), shutdown).await
     }
 
@@ -141,14 +153,16 @@ impl<L: ChannelLayer> Gateway<L> {
     /// As [`serve`](Self::serve).
     pub async fn serve_router(
         &self,
-        listener: TcpListener,
+        listener: impl Into<Listener>,
         router: Router,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
-        self.check_listener(&listener)?;
+        let listener = listener.into();
+        self.check_listener(&listener.tcp)?;
         Control::start(&self.0);
         let (stop, stopped) = watch::channel(false);
-        let serving = serve::serve(listener, router, self.0.config.max_connections, stopped);
+        let (limit, counters) = (self.0.config.max_connections, Arc::clone(&self.0.counters));
+        let serving = serve::serve(listener, serve::Server { router, limit, counters }, stopped);
         let ending = async {
             shutdown.await;
             stop.send_replace(true);

@@ -11,21 +11,22 @@ use http::{HeaderMap, Uri};
 
 use crate::layer::Pattern;
 
-/// Whether the page that a request comes from may connect. Programs send no `Origin`, and are not told from each other here.
-pub(crate) fn allowed(headers: &HeaderMap, allowed: &[Pattern]) -> bool {
+/// Whether the page that a request comes from may connect. `host` is the one that the request was meant for, where a proxy
+/// tells; without it the request's own counts. Programs send no `Origin`, and are not told from each other here.
+pub(crate) fn allowed(headers: &HeaderMap, host: Option<&str>, allowed: &[Pattern]) -> bool {
     let mut origins = headers.get_all(ORIGIN).into_iter();
     let Some(origin) = origins.next() else { return true };
     // Two are a forgery: which of them is the page's cannot be known.
     let Ok(origin) = origin.to_str().map_err(drop).and_then(|text| origins.next().map_or(Ok(text), |_| Err(()))) else {
         return false;
     };
-    allowed.iter().any(|pattern| pattern.matches(origin)) || is_own(origin, headers)
+    let host = host.or_else(|| headers.get(HOST)?.to_str().ok());
+    allowed.iter().any(|pattern| pattern.matches(origin)) || host.is_some_and(|host| is_own(origin, host))
 }
 
 /// Whether the page is of the host that the request is for, or both are of this machine, where a developer's server has
 /// another port. The scheme is not compared: a proxy in front may have ended TLS.
-fn is_own(origin: &str, headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+fn is_own(origin: &str, host: &str) -> bool {
     let (Ok(origin), Ok(host)) = (origin.parse::<Uri>(), host.parse::<Authority>()) else { return false };
     let (Some(scheme), Some(page)) = (origin.scheme_str(), origin.authority()) else { return false };
     let port = |authority: &Authority| authority.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
@@ -51,7 +52,17 @@ mod tests {
             headers.append(ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
         let patterns: Vec<_> = patterns.iter().map(|glob| Pattern::glob(glob)).collect();
-        allowed(&headers, &patterns)
+        allowed(&headers, None, &patterns)
+    }
+
+    #[test]
+    fn behind_a_proxy_the_host_that_was_asked_for_is_the_own_one() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8000"));
+        headers.insert(ORIGIN, HeaderValue::from_static("https://chat.example"));
+        assert!(allowed(&headers, Some("chat.example"), &[]));
+        assert!(!allowed(&headers, Some("other.example"), &[]));
+        assert!(!allowed(&headers, None, &[]));
     }
 
     #[test]

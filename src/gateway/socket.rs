@@ -185,34 +185,41 @@ impl Socket {
         self.closed = true;
     }
 
-    /// Ends the connection: ready when the peer has our close frame and has answered, or is gone.
-    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], scratch: &mut Vec<u8>) -> Poll<()> {
-        loop {
+    /// Ends the connection: true when the peer has our close frame and has answered, or is gone; false when a buffer full
+    /// was thrown away and there may be more at once, since a peer that goes on sending must not keep others waiting.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>, buffer: &mut [u8], scratch: &mut Vec<u8>) -> Poll<bool> {
+        let mut read = 0;
+        while read < buffer.len() {
             match self.closing {
                 Closing::Handshake => {
                     if matches!(self.poll_flush(cx, scratch), Poll::Ready(Err(Gone))) {
-                        return Poll::Ready(());
+                        return Poll::Ready(true);
                     }
                     match ready!(self.poll_fill(cx, buffer)) {
-                        Some(size) => self.skip(&buffer[..size]),
+                        Some(size) => {
+                            read += size;
+                            self.skip(&buffer[..size]);
+                        }
                         None => self.closing = Closing::Ending,
                     }
                 }
                 Closing::Ending => {
                     let flushed = ready!(self.poll_flush(cx, scratch)).is_ok();
                     if !flushed || ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_err() {
-                        return Poll::Ready(());
+                        return Poll::Ready(true);
                     }
                     self.closing = Closing::Draining;
                 }
                 Closing::Draining => {
                     self.unread = Vec::new();
-                    if ready!(self.poll_fill(cx, buffer)).is_none() {
-                        return Poll::Ready(());
+                    match ready!(self.poll_fill(cx, buffer)) {
+                        Some(size) => read += size,
+                        None => return Poll::Ready(true),
                     }
                 }
             }
         }
+        Poll::Ready(false)
     }
 
     /// Looks for the peer's close frame only.
@@ -301,6 +308,7 @@ impl Outgoing {
 fn refuse(violation: Violation) -> Incoming {
     match violation.status {
         1009 => Incoming::Violation(CloseCode::FRAME_TOO_LARGE, "the frame is larger than limits.frame"),
+        1008 => Incoming::Violation(CloseCode::FRAME_TOO_LARGE, violation.reason),
         1007 => Incoming::Violation(CloseCode::INVALID_PAYLOAD, "text that is not UTF-8"),
         _ => Incoming::Violation(CloseCode::PROTOCOL_ERROR, violation.reason),
     }

@@ -1,9 +1,8 @@
 //! From an HTTP request to a WebSocket (RFC 6455, section 4.2).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{
     CONNECTION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
@@ -20,6 +19,7 @@ use super::connection::Opening;
 use super::connections::{Crowded, Permit};
 use super::control::Control;
 use super::delivery::Form;
+use super::forwarded;
 use super::origin;
 use super::shard::{Command, Shard};
 use super::shared::Shared;
@@ -49,7 +49,8 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
         Ok(accept) => accept,
         Err(refusal) => return refusal.into_response(),
     };
-    if !origin::allowed(&parts.headers, &shared.config.origins) {
+    let trusted = &shared.config.trusted_proxies;
+    if !origin::allowed(&parts.headers, forwarded::host(&parts, trusted), &shared.config.origins) {
         shared.counters.refused.add(1);
         if shared.refusals.may() {
             let origin = parts.headers.get(ORIGIN);
@@ -63,7 +64,7 @@ pub(crate) async fn upgrade<L: ChannelLayer>(State(shared): State<Arc<Shared<L>>
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "this HTTP connection cannot become a WebSocket").into_response();
     };
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let peer = forwarded::client(&parts, trusted);
     let choice = choose(&parts.headers);
     let extension = shared.config.compression.then(|| negotiate(&parts.headers)).flatten();
     let credentials = Box::new(Credentials { peer, headers: copied(&parts.headers), ..Credentials::default() });

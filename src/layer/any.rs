@@ -1,7 +1,9 @@
 //! Any built-in layer, chosen at run time without dynamic dispatch.
 
 use super::redis::{RedisConfig, RedisLayer, RedisPubSubLayer};
-use super::{Capabilities, ChannelLayer, Health, LayerEvents, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer};
+use super::{
+    Capabilities, ChannelLayer, Health, LayerCounts, LayerEvents, Mailbox, MailboxOptions, MemoryConfig, MemoryLayer,
+};
 use crate::{ChannelName, GroupName, Message, Result};
 
 /// Any of the built-in layers. Cloning gives another handle to the same layer.
@@ -124,5 +126,9 @@ impl ChannelLayer for Layer {
 
     fn health(&self) -> Health {
         whichever!(self, layer => layer.health())
+    }
+
+    fn counts(&self) -> LayerCounts {
+        whichever!(self, layer => layer.counts())
     }
 }

@@ -11,6 +11,7 @@ mod any;
 mod capacity;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod counts;
 mod events;
 mod health;
 mod layers;
@@ -29,6 +30,7 @@ use crate::{ChannelName, GroupName, Message, Result};
 
 pub use any::Layer;
 pub use capacity::Pattern;
+pub use counts::LayerCounts;
 pub use events::{EventSender, LayerEvent, LayerEvents};
 pub use health::{Health, HostHealth};
 pub use layers::Layers;
@@ -206,6 +208,11 @@ pub trait ChannelLayer: Send + Sync + 'static {
     fn health(&self) -> Health {
         Health::default()
     }
+
+    /// What the layer has counted in this process since it was made, for metrics. The default counts nothing.
+    fn counts(&self) -> LayerCounts {
+        LayerCounts::default()
+    }
 }
 
 /// What a layer promises beyond [`ChannelLayer`]: plain data, the same for the layer's whole life.
@@ -331,5 +338,9 @@ impl<L: ChannelLayer> ChannelLayer for Arc<L> {
 
     fn health(&self) -> Health {
         (**self).health()
+    }
+
+    fn counts(&self) -> LayerCounts {
+        (**self).counts()
     }
 }

@@ -26,6 +26,7 @@ mod value;
 
 pub use close::CloseReason;
 pub(crate) use digits::digits;
+pub(crate) use frame::excerpt;
 pub(crate) use msgpack::texts;
 pub(crate) use splice::Texts;
 

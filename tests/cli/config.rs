@@ -71,6 +71,14 @@ fn check_tells_everything_and_ends_with_2() {
     }
     let wrong = run(&["config", "check", "--log", "channel_layers=loud"], &[], "");
     assert!(text(&wrong.stderr).contains("the log filter is wrong"), "{}", text(&wrong.stderr));
+    let files =
+        "[gateway]\ntls_cert = \"/nowhere.pem\"\ntls_key = \"/nowhere.key\"\ntoken_secret_file = [\"/nowhere\"]\n";
+    let files = run(&["config", "check", "--api-keys", "short"], &[("PORT", "80")], files);
+    for problem in ["/nowhere.pem: cannot be read", "/nowhere: ", "API keys: ", "channel-layers: 3 problems"] {
+        assert!(text(&files.stderr).contains(problem), "{problem:?} is not in\n{}", text(&files.stderr));
+    }
+    let open = run(&["config", "check"], &[("PORT", "80")], "");
+    assert!(text(&open.stderr).starts_with("0.0.0.0:80 can be reached by other machines"), "{}", text(&open.stderr));
     let right = run(&["config", "check"], &[], "[gateway]\nping = 3\n");
     assert_eq!((right.status.code(), text(&right.stdout)), (Some(0), "nothing is wrong\n"));
 }

@@ -1,10 +1,13 @@
 //! The `channel-layers` command as a shell sees it: what it prints where, and its exit codes.
 #![cfg(not(target_family = "wasm"))]
 
+mod bench;
 mod config;
 mod doctor;
 mod layer;
+mod operation;
 mod redis;
+mod token;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,12 +17,20 @@ use std::time::Duration;
 /// How long a line may take; only a defect reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_channel-layers");
+
 /// Variables that say something to the command, beside those that begin with its name.
-const OURS: [&str; 5] = ["RUST_LOG", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE", "PORT"];
+const OURS: [&str; 7] =
+    ["CHANNEL_API_KEY", "CHANNEL_TOKEN", "RUST_LOG", "USE_INMEMORY_CHANNELS", "REDIS_URL", "K_SERVICE", "PORT"];
 
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_channel-layers"));
+    let mut command = Command::new(PROGRAM);
     command.args(args);
+    alone(command)
+}
+
+/// The command, told nothing by the machine, and heard by the test.
+fn alone(mut command: Command) -> Command {
     // What the machine has set up for other programs.
     let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in set.filter(|name| OURS.contains(&name.as_str()) || name.starts_with("CHANNEL_LAYERS")) {

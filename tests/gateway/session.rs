@@ -61,7 +61,9 @@ impl Driven {
 
 fn written(effect: Effect) -> ServerFrame {
     match effect {
-        Effect::Write(frame) => ServerFrame::decode(Encoding::Json, &frame).unwrap().unwrap(),
+        Effect::Write(frame) | Effect::Refuse(_, frame) => {
+            ServerFrame::decode(Encoding::Json, &frame).unwrap().unwrap()
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -308,7 +308,9 @@ impl World {
     pub(super) fn after_gateway(&mut self, link: usize, effect: GatewayEffect) {
         match effect {
             GatewayEffect::None => {}
-            GatewayEffect::Write(bytes) => self.send(link, Way::Down, Packet::Frame(bytes)),
+            GatewayEffect::Write(bytes) | GatewayEffect::Refuse(_, bytes) => {
+                self.send(link, Way::Down, Packet::Frame(bytes))
+            }
             GatewayEffect::Close(code, reason) => {
                 self.note(|| format!("gateway: closes link {link} with {code} {reason}"));
                 self.send(link, Way::Down, Packet::Close(code.0, reason));

@@ -234,3 +234,15 @@ proptest! {
         prop_assert!(whole.events.len() == 1 || matches!(whole.refused, Some(1007 | 1009)));
     }
 }
+
+#[test]
+fn what_yields_nothing_is_refused_before_all_of_it_is_looked_at() {
+    let full = compress_to_vec(b"abcdefgh", 9);
+    for empty in [&[0x00, 0x00, 0x00, 0xff, 0xff][..], &[0x03, 0x00]] {
+        let blocks = |count: usize| [&full, &empty.repeat(count)[..], &[0x00]].concat();
+        assert_eq!(refused(99_999, &compressed(BINARY, blocks(100))), None, "a few are taken");
+        assert_eq!(refused(99_999, &compressed(BINARY, blocks(600))), Some(1007));
+    }
+    let blocks = [full.repeat(5000), vec![0x00]].concat();
+    assert_eq!(refused(99_999, &compressed(BINARY, blocks)), None, "many that hold something");
+}

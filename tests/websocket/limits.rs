@@ -39,3 +39,17 @@ fn fragments_count_together() {
 fn control_frames_do_not_count() {
     assert_eq!(refused(2, &[more(TEXT, "ab"), last(PING, "a longer payload"), last(CONTINUE, "")]), (2, None));
 }
+
+#[test]
+fn fragments_are_bounded_by_what_they_hold() {
+    let pieces = |count: usize, size: usize| -> Vec<Vec<u8>> {
+        let middle = (0..count).map(|_| more(CONTINUE, vec![b'a'; size]));
+        [more(TEXT, "")].into_iter().chain(middle).chain([last(CONTINUE, "")]).collect()
+    };
+    assert_eq!(refused(99_999, &pieces(126, 0)), (1, None));
+    assert_eq!(refused(99_999, &pieces(127, 0)), (0, Some(1008)));
+    assert_eq!(refused(99_999, &pieces(1000, 32)), (1, None));
+    assert_eq!(refused(99_999, &pieces(1000, 27)), (0, Some(1008)));
+    let pinged = (0..500).map(|_| last(PING, "")).chain(pieces(3, 1));
+    assert_eq!(refused(99_999, &pinged.collect::<Vec<_>>()), (501, None), "control frames are no fragments");
+}

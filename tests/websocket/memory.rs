@@ -100,7 +100,7 @@ fn empty_fragments_add_nothing() {
     let mut decoder = Decoder::new(1000);
     assert!(matches!(decoder.decode(&more(TEXT, "a")), Ok((_, None))));
     let (left, most, times) = allocated(|| {
-        for _ in 0..100_000 {
+        for _ in 0..100 {
             assert_eq!(decoder.decode(&fragment), Ok((fragment.len(), None)));
         }
     });

@@ -1,6 +1,7 @@
-"""What a Django project needs to share a Redis with the gateway: CHANNEL_LAYERS, and nothing else."""
+"""What a Django project needs to share a Redis with the gateway: CHANNEL_LAYERS. The rest is Django's own: users and sessions."""
 
 import os
+from pathlib import Path
 
 BACKENDS = {
     "redis": "channels_redis.core.RedisChannelLayer",
@@ -27,5 +28,18 @@ DEBUG = True
 SECRET_KEY = "for a look at it only"
 ROOT_URLCONF = "chat.urls"
 ASGI_APPLICATION = "chat.asgi.application"
-INSTALLED_APPS = ["channels", "chat"]
+INSTALLED_APPS = ["channels", "chat", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("DATABASE", Path(__file__).parent.parent / "db.sqlite3"),
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_REDIRECT_URL = "/lobby/"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]

@@ -5,8 +5,8 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
-use crate::logging;
 use crate::settings::Flags;
+use crate::{guard, logging};
 
 /// Look at the settings of `serve`.
 ///
@@ -62,7 +62,10 @@ impl Given {
     fn check(&self) -> Result<(), Failure> {
         let sources = self.flags.sources();
         let mut lines: Vec<String> = match sources.resolve() {
-            Ok(resolved) => logging::read(&resolved.config().log).err().map(|e| e.to_string()).into_iter().collect(),
+            Ok(resolved) => {
+                let log = logging::read(&resolved.config().log).err().map(|failure| failure.to_string());
+                log.into_iter().chain(guard::check(resolved.config())).collect()
+            }
             Err(problems) => problems.iter().map(str::to_owned).collect(),
         };
         lines.extend(sources.unknown_variables());

@@ -3,19 +3,25 @@
 //! Standard output is for programs: one line when the gateway listens, one JSON object a line of what is heard.
 //! Everything for people goes to standard error. Exit codes are part of the interface; see [`EXIT_CODES`].
 
+mod access;
+mod bench;
 mod config;
 mod demo_page;
 mod doctor;
 mod failure;
+mod guard;
 mod layer;
 mod listen;
 mod logging;
+mod open_files;
 mod post;
+mod reload;
 mod send;
 mod serve;
 mod settings;
 mod shell;
 mod signal;
+mod token;
 
 use std::process::ExitCode;
 
@@ -46,6 +52,8 @@ enum Command {
     GroupSend(send::GroupSend),
     Send(send::Send),
     Listen(listen::Listen),
+    Token(token::Token),
+    Bench(bench::Bench),
     Doctor(doctor::Doctor),
     Config(config::Config),
     Completions(shell::Completions),
@@ -68,6 +76,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::GroupSend(send) => plain(send.run()),
         Command::Send(send) => plain(send.run()),
         Command::Listen(listen) => plain(listen.run()),
+        Command::Token(token) => plain(token.run()),
+        Command::Bench(bench) => plain(bench.run()),
         Command::Doctor(doctor) => plain(doctor.run()),
         Command::Config(config) => config.run(),
         Command::Completions(completions) => completions.run(),

@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use channel_layers::client::{Client, ClientConfig};
+use channel_layers::client::Client;
 use channel_layers::layer::{ChannelLayer, Layer};
 use channel_layers::{ChannelName, GroupName, Message};
 
+use crate::access::AccessArgs;
 use crate::failure::Failure;
 use crate::layer::{Direct, LayerArgs};
 use crate::post::post;
@@ -13,9 +14,13 @@ use crate::post::post;
 /// Where to send, shared by both commands.
 #[derive(Debug, clap::Args)]
 struct Destination {
-    /// The gateway: http://HOST:PORT to post the message, or ws://HOST:PORT/ws to send it as a client does.
+    /// The gateway: http://HOST:PORT to post the message, or ws://HOST:PORT/ws to send it as a client does; https:// and
+    /// wss:// with TLS.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", conflicts_with = "layer")]
     to: String,
+
+    #[command(flatten)]
+    access: AccessArgs,
 
     #[command(flatten)]
     layer: LayerArgs,
@@ -61,7 +66,7 @@ pub(crate) struct Send {
 
 impl GroupSend {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Destination { to, layer } = &self.destination;
+        let Destination { to, access, layer } = &self.destination;
         let group = GroupName::new(&self.group).map_err(|e| Failure::of(&e, to))?;
         let message = read(self.message)?;
         if let Some(direct) = layer.direct()? {
@@ -70,9 +75,9 @@ impl GroupSend {
         }
         if !is_websocket(to)? {
             let path = format!("/api/groups/{group}/messages");
-            return post(to, &path, &message).await.map(report);
+            return post(to, &path, access.bearer(), &message).await.map(report);
         }
-        let client = connect(to)?;
+        let client = connect(to, access)?;
         let sent = match client.group(&group) {
             Ok(group) => group.send(message).await,
             Err(e) => Err(e),
@@ -83,7 +88,7 @@ impl GroupSend {
 
 impl Send {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let Destination { to, layer } = &self.destination;
+        let Destination { to, access, layer } = &self.destination;
         let channel = ChannelName::new(&self.channel).map_err(|e| Failure::of(&e, to))?;
         let message = read(self.message)?;
         if let Some(direct) = layer.direct()? {
@@ -93,9 +98,9 @@ impl Send {
         if !is_websocket(to)? {
             // Of the characters of a channel name, `!` is the only one that some shells and proxies would touch.
             let path = format!("/api/channels/{}/messages", channel.as_str().replace('!', "%21"));
-            return post(to, &path, &message).await.map(report);
+            return post(to, &path, access.bearer(), &message).await.map(report);
         }
-        let client = connect(to)?;
+        let client = connect(to, access)?;
         let sent = client.send(&channel, message).await;
         finish(&client, sent, to).await
     }
@@ -122,14 +127,14 @@ fn read(message: String) -> Result<Message, Failure> {
 /// Whether an address is that of a WebSocket; otherwise it is one to post to.
 fn is_websocket(url: &str) -> Result<bool, Failure> {
     match url.split_once("://") {
-        Some(("ws", _)) => Ok(true),
-        Some(("http", _)) => Ok(false),
+        Some(("ws" | "wss", _)) => Ok(true),
+        Some(("http" | "https", _)) => Ok(false),
         _ => Err(Failure::usage(format!("{url} is no gateway's address: write http://HOST:PORT or ws://HOST:PORT/ws"))),
     }
 }
 
-fn connect(url: &str) -> Result<Client, Failure> {
-    Client::connect(url, ClientConfig::default()).map_err(|e| Failure::of(&e, url))
+fn connect(url: &str, access: &AccessArgs) -> Result<Client, Failure> {
+    Client::connect(url, access.client()).map_err(|e| Failure::of(&e, url))
 }
 
 async fn finish(client: &Client, sent: channel_layers::Result<()>, url: &str) -> Result<(), Failure> {

@@ -4,15 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 
 use channel_layers::config::Resolved;
-use channel_layers::gateway::Gateway;
+use channel_layers::gateway::Listener;
 use channel_layers::layer::ChannelLayer;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::failure::Failure;
 use crate::layer::LayerArgs;
+use crate::reload::Reloads;
 use crate::settings::Flags;
 use crate::signal::stop_signal;
-use crate::{demo_page, logging};
+use crate::{demo_page, guard, logging, open_files};
 
 /// How many clients may wait to be accepted, if the system allows it (`net.core.somaxconn`). With the usual 1,024 some of ten
 /// thousand that come at once are overlooked, and ask again a second later.
@@ -62,13 +63,16 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let config = self.resolved.config();
+        open_files::raise(config.gateway.max_connections);
+        let mut reloads = Reloads::default();
+        let tls = guard::tls(config, &mut reloads).map_err(|e| Failure::usage(e.to_string()))?;
         let layer = self.layer.open(&self.resolved)?;
-        let gateway = Gateway::new(layer.clone(), config.gateway.clone());
+        let gateway = guard::gateway(layer.clone(), config, &mut reloads)?;
         let router = match config.demo {
             true => gateway.router().merge(demo_page::router()?),
             false => gateway.router(),
         };
-        let stop = stop_signal()?;
+        let (stop, reloading) = (stop_signal()?, reloads.on_hangup()?);
         let place = &config.listen;
         let listener = bind(place).await.map_err(|e| {
             let remedy = "name another place with --listen, such as --listen 127.0.0.1:0";
@@ -77,9 +81,15 @@ impl Prepared {
         gateway.check_listener(&listener).map_err(|e| Failure::of(&e, place))?;
         let address =
             listener.local_addr().map_err(|e| Failure::failed(format!("the listener has no address: {e}")))?;
-        println!("listening on http://{address}");
+        println!("listening on {}://{address}", if tls.is_some() { "https" } else { "http" });
+        let listener = tls.into_iter().fold(Listener::from(listener), Listener::with_tls);
         // On a worker, where everything else runs: what is taken for a client and given back is then used again.
-        let serving = tokio::spawn(async move { gateway.serve_router(listener, router, stop).await });
+        let serving = tokio::spawn(async move {
+            tokio::select! {
+                served = gateway.serve_router(listener, router, stop) => served,
+                never = reloading => match never {},
+            }
+        });
         let served = serving.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         // Takes what this process has in groups out of them, so that nobody sends to it any more.
         let closed = layer.close().await;

@@ -1,5 +1,10 @@
 //! The client on a server or a desktop: tokio and tokio-tungstenite.
 
+#[cfg(not(feature = "tls"))]
+mod plain;
+#[cfg(feature = "tls")]
+mod secure;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -17,7 +22,12 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+#[cfg(not(feature = "tls"))]
+use plain::connector;
+#[cfg(feature = "tls")]
+use secure::connector;
 
 use super::{MAX_UNSENT, SocketEvent};
 use crate::protocol::Encoding;
@@ -67,7 +77,9 @@ impl Socket {
                 .write_buffer_size(BUFFER)
                 .max_message_size(Some(MAX_MESSAGE))
                 .max_frame_size(Some(MAX_MESSAGE));
-            connect_async_with_config(request, Some(config), true).await.map(|(stream, _)| stream)
+            let connector = connector(request.uri().scheme_str() == Some("wss"))?;
+            let connected = connect_async_tls_with_config(request, Some(config), true, connector).await;
+            connected.map(|(stream, _)| stream)
         };
         let state = State::Opening(Box::pin(opening));
         Self { state, encoding, unsent: VecDeque::new(), unsent_bytes: 0, closing: None }

@@ -3,6 +3,9 @@
 //! Wherever it stands, a value may be written as a text, because variables and flags have nothing else. An error says
 //! what the value must be, and never quotes it.
 
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::ServerConfig;
@@ -10,6 +13,7 @@ use super::units::{format_size, format_time, parse_size, parse_time};
 use crate::config::env::truth;
 use crate::config::value::Value;
 use crate::layer::Pattern;
+use crate::layer::redis::Secret;
 
 /// Where a setting's value is kept.
 pub(super) type Lens<T> = fn(&mut ServerConfig) -> &mut T;
@@ -88,18 +92,20 @@ pub(super) fn switch() -> Kind<bool> {
 }
 
 /// A whole number.
-pub(super) fn count(least: usize) -> Kind<usize> {
+pub(super) fn count<T>(least: u32) -> Kind<T>
+where
+    T: Copy + TryFrom<i64> + TryInto<i64>,
+{
     let read = move |value: &Value| {
         let number = match value {
-            Value::Integer(number) => usize::try_from(*number).ok(),
+            Value::Integer(number) => Some(*number),
             Value::Text(text) => text.trim().parse().ok(),
             _ => None,
         };
-        number.filter(|number| *number >= least)
+        T::try_from(number.filter(|number| *number >= i64::from(least))?).ok()
     };
-    kind("NUMBER", format!("a whole number from {least} on"), read, |number| {
-        i64::try_from(*number).map_or(Value::Number(f64::INFINITY), Value::Integer)
-    })
+    let write = |number: &T| Value::Integer((*number).try_into().unwrap_or(i64::MAX));
+    kind("NUMBER", format!("a whole number from {least} on"), read, write)
 }
 
 /// A number of bytes.
@@ -117,22 +123,47 @@ pub(super) fn size() -> Kind<usize> {
 
 /// A time.
 pub(super) fn time() -> Kind<Duration> {
-    let read = |value: &Value| {
-        let time = match value {
-            Value::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
-            Value::Number(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
-            Value::Text(text) => parse_time(text),
-            _ => None,
-        };
-        time.filter(|time| !time.is_zero())
-    };
-    let must = "a time above 0, such as 10 (seconds), 10s, 500ms or 1m";
-    kind("TIME", must, read, |time| Value::Text(format_time(*time)))
+    let read = |value: &Value| read_time(value).filter(|time| !time.is_zero());
+    kind("TIME", "a time above 0, such as 10 (seconds), 10s, 500ms or 1m", read, write_time)
+}
+
+/// A time that may be nothing.
+pub(super) fn time_or_zero() -> Kind<Duration> {
+    kind("TIME", "a time, such as 0, 10 (seconds), 10s, 500ms or 1m", read_time, write_time)
+}
+
+fn read_time(value: &Value) -> Option<Duration> {
+    match value {
+        Value::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Value::Number(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        Value::Text(text) => parse_time(text),
+        _ => None,
+    }
+}
+
+fn write_time(time: &Duration) -> Value {
+    Value::Text(format_time(*time))
 }
 
 /// A text that is not empty.
 pub(super) fn text() -> Kind<String> {
     kind("TEXT", "a text", |value| given(value).map(str::to_owned), |text| Value::Text(text.clone()))
+}
+
+/// A text that is not shown.
+pub(super) fn secret() -> Kind<Secret> {
+    kind("SECRET", "a text", |value| given(value).map(Secret::new), |_| Value::Text("<secret>".to_owned()))
+}
+
+/// What can be made of a text, and is written as one.
+pub(super) fn parsed<T: FromStr + fmt::Display>(placeholder: &'static str, must: &'static str) -> Kind<T> {
+    kind(placeholder, must, |value| given(value)?.parse().ok(), |value: &T| Value::Text(value.to_string()))
+}
+
+/// A file's path.
+pub(super) fn path() -> Kind<PathBuf> {
+    let write = |path: &PathBuf| Value::Text(path.display().to_string());
+    kind("FILE", "the path of a file", |value| given(value).map(PathBuf::from), write)
 }
 
 /// A glob over names.

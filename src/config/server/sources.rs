@@ -105,10 +105,10 @@ impl Sources {
         let layers = self.read_file(&mut settings, &mut problems);
         self.read_environment(&mut settings, &mut problems);
         self.read_flags(&mut settings, &mut problems);
+        let Settings { mut config, origins } = settings;
+        config.complete(&mut problems);
         let choice = env::choose(|name| self.variable(name), layers);
         let layers = choice.map_err(|found| problems.append(found)).ok();
-        let Settings { mut config, origins } = settings;
-        config.complete();
         let resolved = layers.map(|layers| Resolved { config, origins, layers });
         problems.settle(())?;
         Ok(resolved.expect("layers that could not be chosen are a problem"))

@@ -13,6 +13,12 @@ fn samples(setting: &Setting) -> [&'static str; 2] {
         (_, "NUMBER") => ["3", "4"],
         (_, "BYTES") => ["3KiB", "4KiB"],
         (_, "TIME") => ["3s", "400ms"],
+        ("token_secret", _) => ["a secret of at least thirty-two bytes", "another one of at least thirty-two bytes"],
+        (_, "SECRET") => ["first:0123456789abcdef", "second:0123456789abcdef"],
+        (_, "ADDRESS") => ["10.0.0.0/8", "::1"],
+        (_, "ALGORITHM") => ["ES256", "EdDSA"],
+        (_, "HEADER") => ["cookie", "x-own"],
+        (_, "URL") => ["http://one", "http://two"],
         (_, "GLOB" | "TEXT" | "FILTER" | "FILE" | "HOST:PORT") => ["one", "two"],
         (key, placeholder) => panic!("{key}: there are no samples of {placeholder}"),
     }
@@ -31,6 +37,12 @@ fn resolved(setting: &Setting, said: &[(Place, &str)]) -> Resolved {
     let at = |place| said.iter().find(|(own, _)| *own == place).map(|(_, value)| *value);
     let variable = at(Place::Variable).map(|value| (setting.variable(), value));
     let mut sources = Sources::new(variable);
+    // Some settings need another.
+    for (one, other) in [("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("join_url", "connect_url")] {
+        if setting.key() == one {
+            sources.flag(other, ["other"]);
+        }
+    }
     let value = at(Place::File).map(|value| match setting.shape() {
         Shape::Many => format!("[{value:?}]"),
         _ => format!("{value:?}"),
@@ -151,6 +163,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         hsots = []
         "#,
     );
+    sources.flag("tls_key", ["server.key"]);
     sources.flag("ping", ["-1"]);
     sources.flag("ping", ["20s"]);
     let found = problems(&sources);
@@ -166,12 +179,42 @@ fn everything_that_is_wrong_is_told_at_once() {
         "CHANNEL_LAYERS_PONG: must be a time above 0, such as 10 (seconds), 10s, 500ms or 1m",
         "CHANNEL_LAYERS_COMPRESSION: must be true or false",
         "CHANNEL_LAYERS_MAX_CONNECTIONS: must be a whole number from 1 on",
+        "tls_cert and tls_key: need each other: name the certificate's file and its key's",
         "--ping: must be a time above 0, such as 10 (seconds), 10s, 500ms or 1m",
     ] {
         assert!(found.iter().any(|problem| problem == expected), "{expected:?} is not in {found:#?}");
     }
     assert!(found.iter().any(|problem| problem.starts_with("REDIS_URL: not the URL of a Redis")), "{found:#?}");
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 14, "{found:#?}");
+}
+
+#[test]
+fn secrets_are_read_and_never_shown() {
+    let mut sources = Sources::new([
+        ("CHANNEL_LAYERS_API_KEYS", "django:hunter2hunter2hunter2, cron:swordfishswordfish"),
+        ("CHANNEL_LAYERS_TOKEN_SECRET", "correct horse battery staple, and more"),
+    ]);
+    sources.toml("[gateway]\nadmin_keys = [\"hunter3hunter3hunter3\"]");
+    let resolved = sources.resolve().unwrap();
+    let keys: Vec<_> = resolved.config().api_keys.iter().map(|key| key.reveal()).collect();
+    assert_eq!(keys, ["django:hunter2hunter2hunter2", "cron:swordfishswordfish"]);
+    let shown = format!("{}{resolved:?}{sources:?}", resolved.to_toml());
+    assert!(shown.contains("api_keys = [\"<secret>\", \"<secret>\"]"), "{shown}");
+    for secret in ["hunter", "swordfish", "correct horse"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    sources.flag("token_secret", ["hunter4"]);
+    let found = problems(&sources);
+    assert!(found.len() == 1 && found[0].starts_with("token_secret: ") && !found[0].contains("hunter"), "{found:?}");
+}
+
+#[test]
+fn who_says_who_clients_are_is_one() {
+    let mut sources = Sources::default();
+    sources.toml("[gateway]\njoin_url = \"http://localhost/join\"");
+    assert_eq!(problems(&sources), ["join_url: needs connect_url, which says who the client is"]);
+    sources.toml("[gateway]\nconnect_url = \"http://localhost/connect\"\njwks_url = [\"https://localhost/keys\"]");
+    assert_eq!(problems(&sources), ["connect_url: stands for tokens, which are set up too: leave out one of the two"]);
 }
 
 #[test]

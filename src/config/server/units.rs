@@ -15,8 +15,8 @@ const TIMES: [(&str, Duration); 5] = [
 /// The units of a size, in bytes, the largest first.
 const SIZES: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// Reads a number with a unit, or of seconds.
-pub(super) fn parse_time(text: &str) -> Option<Duration> {
+/// Reads a time as people write it in settings: `10s`, `500ms`, `1.5h`, or a number of seconds. Nothing for another text.
+pub fn parse_time(text: &str) -> Option<Duration> {
     let (number, unit) = split(text);
     let unit = if unit.is_empty() { "s" } else { unit };
     let (_, unit) = TIMES.iter().find(|(name, _)| *name == unit)?;

@@ -6,17 +6,17 @@
 //! Every key that is shown goes through [`compare`], and every one that turns out wrong through [`Verdict::refuse`], so
 //! guessing is slowed wherever it is tried.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, FORWARDED};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use super::{ApiKeys, Failure};
 use crate::gateway::auth::{Credentials, Identity};
+use crate::gateway::forwarded;
 use crate::gateway::shared::Shared;
 use crate::protocol::{ErrorCode, Message, Target, base64};
 
@@ -35,7 +35,8 @@ pub(super) enum Caller {
 impl Caller {
     /// Finds out who asks.
     pub(super) async fn identify<L>(shared: &Shared<L>, parts: &Parts) -> Result<Self, Failure> {
-        let address = address(parts);
+        let peer = forwarded::client(parts, &shared.config.trusted_proxies);
+        let address = peer.map(|peer| peer.ip());
         let verdict = match shown(&parts.headers) {
             None => None,
             Some(Shown { key, is_token }) => match compare(shared, &[&shared.config.api_keys], key, address) {
@@ -46,7 +47,7 @@ impl Caller {
         };
         let credentials = Credentials {
             token: bearer(&parts.headers).map(str::to_owned),
-            peer: peer(parts),
+            peer,
             headers: parts.headers.clone(),
             ..Credentials::default()
         };
@@ -93,7 +94,7 @@ pub(crate) fn check_admin<L>(shared: &Shared<L>, parts: &Parts) -> Result<(), Fa
 }
 
 fn check_key<L>(shared: &Shared<L>, parts: &Parts, sets: &[&ApiKeys], setting: &str) -> Result<(), Failure> {
-    let address = address(parts);
+    let address = forwarded::client(parts, &shared.config.trusted_proxies).map(|client| client.ip());
     let password = password(&parts.headers);
     let shown = shown(&parts.headers).map(|shown| shown.key).or(password.as_deref());
     if let Some(key) = shown {
@@ -119,16 +120,7 @@ fn check_key<L>(shared: &Shared<L>, parts: &Parts, sets: &[&ApiKeys], setting: &
 /// Whether a request comes from this machine, and no proxy says that it passes it on for somebody else.
 pub(super) fn is_local(parts: &Parts) -> bool {
     let proxied = [FORWARDED, X_FORWARDED_FOR].iter().any(|name| parts.headers.contains_key(name));
-    address(parts).is_some_and(|address| address.to_canonical().is_loopback()) && !proxied
-}
-
-/// Where a request comes from.
-fn address(parts: &Parts) -> Option<IpAddr> {
-    peer(parts).map(|peer| peer.ip())
-}
-
-fn peer(parts: &Parts) -> Option<SocketAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
+    forwarded::connected(parts).is_some_and(|peer| peer.ip().to_canonical().is_loopback()) && !proxied
 }
 
 /// What may be a key.

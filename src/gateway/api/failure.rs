@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::body;
 use crate::gateway::auth::Denied;
-use crate::gateway::operation::explain;
 use crate::protocol::ErrorCode;
 
 /// A request failed, in the words of the protocol's error frame.
@@ -66,18 +65,15 @@ impl Failure {
     }
 }
 
-impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Self {
-        let (code, reason) = denied.into_error();
+impl From<(ErrorCode, String)> for Failure {
+    fn from((code, reason): (ErrorCode, String)) -> Self {
         Self::new(code, reason)
     }
 }
 
-/// What the layer refused.
-impl From<crate::Error> for Failure {
-    fn from(error: crate::Error) -> Self {
-        let (code, reason) = explain(&error);
-        Self::new(code, reason)
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        denied.into_error().into()
     }
 }
 

@@ -66,9 +66,9 @@ pub(super) async fn send<L: ChannelLayer>(
     to: &Target,
     message: Message,
 ) -> Result<Accepted, Failure> {
-    check_type(&message).map_err(|(code, reason)| Failure::new(code, reason))?;
+    check_type(&message)?;
     if let Target::Group(group) = to {
-        check_group(group).map_err(|(code, reason)| Failure::new(code, reason))?;
+        check_group(group)?;
     }
     let message = caller.sign(message);
     caller.may_send(shared, to, &message).await?;
@@ -82,10 +82,11 @@ pub(super) async fn send<L: ChannelLayer>(
         Target::Group(group) => shared.hub.members(group),
         Target::Channel(channel) => usize::from(shared.connections.has_channel(channel)),
     };
-    match to {
-        Target::Group(group) => shared.layer.group_send(group, message).await?,
-        Target::Channel(channel) => shared.layer.send(channel, message).await?,
-    }
+    let sent = match to {
+        Target::Group(group) => shared.layer.group_send(group, message).await,
+        Target::Channel(channel) => shared.layer.send(channel, message).await,
+    };
+    sent.map_err(|error| shared.explain(&error))?;
     Ok(Accepted { local })
 }
 

@@ -86,6 +86,6 @@ async fn order<L: ChannelLayer, T: DeserializeOwned + Into<Order>>(
     let wrong = |error: crate::Error| Failure::new(ErrorCode::BAD_REQUEST, error.to_string());
     let order = body::read(body, encoding, LIMIT).await?.decode::<T>().map_err(wrong)?.into();
     order.check().map_err(wrong)?;
-    let local = shared.order(order).await?;
+    let local = shared.order(order).await.map_err(|error| shared.explain(&error))?;
     Ok(Reply::new(StatusCode::ACCEPTED, &Ordered { local }, true))
 }

@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, Error as _};
 
 use super::{Grant, Grants, Identity, Right};
 use crate::layer::Pattern;
-use crate::protocol::{GroupName, Value};
+use crate::protocol::{GroupName, Value, excerpt};
 
 /// How many patterns there may be, in all lists together.
 const PATTERNS: usize = 256;
@@ -93,7 +93,7 @@ fn grants(list: &str, granted: Vec<Granted>, known: &[Right]) -> Result<Vec<Gran
         let right = |word: &String| {
             Right::from_word(word).filter(|right| known.contains(right)).ok_or_else(|| {
                 let known = known.iter().map(|right| right.word()).collect::<Vec<_>>().join(" and ");
-                format!("{word:.20?} in \"can\" of \"{list}\" is not known; there is {known}")
+                format!("{:?} in \"can\" of \"{list}\" is not known; there is {known}", excerpt(word))
             })
         };
         let can: Vec<Right> = can.iter().map(right).collect::<Result<_, _>>()?;

@@ -4,7 +4,7 @@
 //! What is not granted is refused; an empty [`Grants`] grants nothing. A refusal says which grant is missing.
 
 use crate::layer::Pattern;
-use crate::protocol::{ChannelName, GroupName};
+use crate::protocol::{ChannelName, GroupName, excerpt};
 
 use super::Denied;
 
@@ -150,7 +150,7 @@ impl Grants {
             return Ok(());
         }
         Err(Denied::Forbidden(match kind {
-            Some(kind) => format!("the type {kind:.99?} is not granted: no pattern in \"types\" matches it"),
+            Some(kind) => format!("the type {:?} is not granted: no pattern in \"types\" matches it", excerpt(kind)),
             None => "a message without a \"type\" is not granted: only the pattern \"*\" in \"types\" is for it".into(),
         }))
     }

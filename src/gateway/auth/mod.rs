@@ -14,6 +14,7 @@ mod fetch;
 mod grants;
 mod identity;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
@@ -73,6 +74,12 @@ pub trait Authorizer: Send + Sync + 'static {
     fn is_anonymous(&self) -> bool {
         false
     }
+
+    /// How often what clients showed was refused since this authorizer was made, by reason: for metrics. Unless written,
+    /// nothing is counted.
+    fn failures(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
 }
 
 /// What a client shows of itself.
@@ -83,8 +90,8 @@ pub struct Credentials {
     pub token: Option<String>,
     /// Name and version of its software, as it says.
     pub client: Option<String>,
-    /// Where it connects from: the last proxy, where there is one. Unknown when the gateway is mounted in an
-    /// application that does not pass it on.
+    /// Where it connects from, as far as [`trusted_proxies`](super::GatewayConfig::trusted_proxies) tell; the port is 0 where
+    /// they do not. Unknown when the gateway is mounted in an application that does not pass it on.
     pub peer: Option<SocketAddr>,
     /// The headers of its HTTP request.
     pub headers: HeaderMap,

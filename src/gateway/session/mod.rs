@@ -122,6 +122,8 @@ pub enum Effect {
     None,
     /// Send this frame to the client.
     Write(Bytes),
+    /// Send this frame to the client, which says that a request fails with the code.
+    Refuse(ErrorCode, Bytes),
     /// Run this, and hand its outcome in.
     Run(Operation),
     /// Close the WebSocket with this code and reason.
@@ -406,7 +408,8 @@ impl Session {
 
     fn fail(&self, id: Option<u64>, code: ErrorCode, reason: impl Into<String>) -> Effect {
         let temporary = code.is_temporary();
-        self.write(&ServerFrame::Error { id, code, reason: reason.into(), temporary, retry_after: None })
+        let frame = ServerFrame::Error { id, code, reason: reason.into(), temporary, retry_after: None };
+        Effect::Refuse(code, frame.encode(self.encoding))
     }
 
     fn write(&self, frame: &ServerFrame) -> Effect {

@@ -104,6 +104,8 @@ pub(crate) struct Shard<L> {
     ready: Vec<u32>,
     /// Slots with something to write.
     dirty: Vec<u32>,
+    /// When the messages arrived here that were handed round since the last write.
+    handed: Vec<Instant>,
     /// How often was looked for more to write since the last write, or nothing while the sockets are written to.
     looks: Option<usize>,
     buffer: Box<[u8]>,
@@ -145,6 +147,7 @@ impl<L: ChannelLayer> Shard<L> {
             commands: VecDeque::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
+            handed: Vec::new(),
             looks: Some(0),
             buffer: vec![0; READ].into(),
             scratch: Vec::new(),
@@ -248,7 +251,7 @@ impl<L: ChannelLayer> Shard<L> {
         let mut rest = run;
         while !rest.is_empty() {
             let (mut some, others) = Run::split(rest);
-            let (mut queued, mut lost, mut volatile) = (0usize, 0, 0);
+            let (mut queued, mut lost, mut volatile, mut backlog) = (0usize, 0, 0, 0);
             for slot in self.rooms.members(roster.id()) {
                 let Some(seat) = self.slots.get(slot) else { continue };
                 match seat.connection.take(&mut some, &mut self.press, roster.is_volatile(), bounds) {
@@ -256,7 +259,10 @@ impl<L: ChannelLayer> Shard<L> {
                         queued += 1;
                         seat.connection.list(slot, &mut self.dirty);
                     }
-                    Taken::Waiting => queued += 1,
+                    Taken::Waiting => {
+                        queued += 1;
+                        backlog = backlog.max(seat.connection.backlog());
+                    }
                     Taken::Volatile => volatile += 1,
                     Taken::Slow => {
                         lost += 1;
@@ -270,6 +276,10 @@ impl<L: ChannelLayer> Shard<L> {
             counters.frames_out.add(queued as u64 * messages);
             counters.dropped_slow.add(lost * messages);
             counters.dropped_volatile.add(volatile * messages);
+            counters.longest_backlog.raise(backlog as u64);
+            if queued > 0 {
+                self.handed.push(some.arrived());
+            }
             appended += queued;
             rest = others;
         }
@@ -292,6 +302,7 @@ impl<L: ChannelLayer> Shard<L> {
         let inbox = Arc::clone(&self.inbox);
         let (config, now) = (Arc::clone(&self.shared.config), self.now);
         let refusal = opening.refusal;
+        self.shared.counters.opened(opening.form.encoding);
         let key = self.slots.insert(|key| {
             let bell = Arc::new(Bell::new(inbox, key.slot()));
             Seat { key, connection: Connection::new(key, opening, config, now), waker: Arc::clone(&bell).into(), bell }
@@ -366,10 +377,13 @@ impl<L: ChannelLayer> Shard<L> {
     /// Writes to as many sockets as go into a round.
     fn write(&mut self) {
         let count = self.dirty.len().min(CHUNK);
+        let mut written = 0;
         for at in 0..count {
             let slot = self.dirty[at];
             let Some(seat) = self.slots.get(slot) else { continue };
+            let before = seat.connection.backlog();
             let turn = seat.connection.flush(&mut Context::from_waker(&seat.waker), &mut self.scratch);
+            written += before - seat.connection.backlog();
             match turn {
                 Turn::Rest => {}
                 Turn::More => self.ready.push(slot),
@@ -377,8 +391,21 @@ impl<L: ChannelLayer> Shard<L> {
             }
         }
         self.dirty.drain(..count);
+        self.shared.counters.bytes_out.add(written as u64);
         if self.dirty.is_empty() {
             self.looks = Some(0);
+            self.time_deliveries();
+        }
+    }
+
+    /// Notes how long what is written now has taken, from the layer to the sockets.
+    fn time_deliveries(&mut self) {
+        if self.handed.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for arrived in self.handed.drain(..) {
+            self.shared.counters.delivery_times.note(now.saturating_duration_since(arrived));
         }
     }
 
@@ -420,7 +447,8 @@ impl<L: ChannelLayer> Shard<L> {
     fn remove(&mut self, slot: u32) {
         let Some(mut seat) = self.slots.remove(slot) else { return };
         seat.connection.leave_all(&mut self.rooms);
-        self.shared.counters.closed(seat.connection.close_code());
+        seat.connection.log_end();
+        self.shared.counters.closed(seat.connection.encoding(), seat.connection.close_code());
     }
 }
 

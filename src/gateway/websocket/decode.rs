@@ -24,7 +24,8 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder for a connection after its handshake that takes messages of up to `message_limit` bytes. A frame that
-    /// declares more than the limit leaves is refused by its header, before any of it is stored.
+    /// declares more than the limit leaves is refused by its header, before any of it is stored. So is a message in more
+    /// than 128 fragments with less than 32 bytes in each: without a bound, one message could go on for ever.
     pub const fn new(message_limit: usize) -> Self {
         Self { limit: message_limit, header: [0; MAX_HEADER], filled: 0, inflate: false, over: false, partial: None }
     }
@@ -111,6 +112,9 @@ impl Decoder {
                 return Err(Violation::protocol("a new message inside a fragmented one"));
             }
             _ => {}
+        }
+        if message.is_some_and(|message| !header.opcode.is_control() && message.is_shredded()) {
+            return Err(Violation::SHREDDED);
         }
         let compressed = message.map_or(header.rsv1, |message| message.compressed);
         let bound = if compressed { deflate::most_compressed(self.limit) } else { self.limit };

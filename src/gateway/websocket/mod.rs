@@ -64,7 +64,7 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The status code that RFC 6455 has for it (section 7.4.1): 1002 for its rules, 1007 for text that is not UTF-8 and
-    /// data that does not inflate, 1009 for a message above the limit.
+    /// data that does not inflate, 1008 for a message in too many fragments, 1009 for one above the limit.
     pub status: u16,
     /// What it was, in a few words that fit a close frame.
     pub reason: &'static str,
@@ -80,6 +80,8 @@ impl Violation {
     }
 
     const TOO_LARGE: Self = Self { status: 1009, reason: "the message is larger than the limit" };
+
+    const SHREDDED: Self = Self { status: 1008, reason: "a message in too many fragments" };
 }
 
 impl fmt::Display for Violation {

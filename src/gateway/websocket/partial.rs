@@ -8,6 +8,12 @@ use bytes::Bytes;
 use super::header::Opcode;
 use super::{FrameKind, Violation, deflate, mask, text};
 
+/// How many fragments a message may have, however small they are.
+const FRAGMENTS: usize = 128;
+
+/// With how many bytes it may have one more: whoever cuts a message up for a reason puts more into each.
+const FRAGMENT_BYTES: usize = 32;
+
 /// A frame whose header was accepted, and what is missing of its payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
@@ -40,7 +46,11 @@ impl Partial {
             _ => None,
         };
         if let Some(kind) = kind {
-            self.message = Some(Message { kind, compressed: frame.compressed, data: Vec::new(), checked: 0 });
+            self.message =
+                Some(Message { kind, compressed: frame.compressed, data: Vec::new(), checked: 0, fragments: 0 });
+        }
+        if let Some(message) = self.message.as_mut().filter(|_| !frame.opcode.is_control()) {
+            message.fragments += 1;
         }
         self.frame = Some(frame);
     }
@@ -69,9 +79,16 @@ pub(super) struct Message {
     data: Vec<u8>,
     /// How many bytes of text are known to be whole characters; of a compressed one, none.
     checked: usize,
+    /// How many frames it came in so far.
+    fragments: usize,
 }
 
 impl Message {
+    /// Whether it came in so many pieces for what it holds that no more are taken.
+    pub(super) fn is_shredded(&self) -> bool {
+        self.fragments >= FRAGMENTS + self.data.len() / FRAGMENT_BYTES
+    }
+
     pub(super) fn len(&self) -> usize {
         self.data.len()
     }

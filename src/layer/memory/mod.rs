@@ -5,7 +5,9 @@ mod config;
 use std::sync::Arc;
 
 use super::local::{LocalStats, Registry};
-use super::{Capabilities, ChannelLayer, EventSender, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
+use super::{
+    Capabilities, ChannelLayer, EventSender, LayerCounts, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach,
+};
 use crate::{ChannelName, GroupName, Message, Result};
 
 pub use config::MemoryConfig;
@@ -130,5 +132,9 @@ impl ChannelLayer for MemoryLayer {
     }
     fn events(&self) -> LayerEvents {
         self.0.events.listen()
+    }
+
+    fn counts(&self) -> LayerCounts {
+        self.stats().into()
     }
 }

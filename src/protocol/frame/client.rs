@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Fields, FrameError, POSITIVE, positive, text, writer};
+use super::{Fields, FrameError, POSITIVE, excerpt, positive, text, writer};
 use crate::protocol::raw::{MapWriter, Raw, Scalar};
 use crate::protocol::{Encoding, ErrorCode, MAX_DEPTH, Message};
 
@@ -91,7 +91,7 @@ impl ClientFrame {
             "send" => Self::send(&fields),
             "refresh" => Self::refresh(&fields),
             "pong" => Some(ClientFrame::Pong),
-            _ => return Err(fields.fail(ErrorCode::UNKNOWN_OP, format!("there is no op {op:?}"))),
+            _ => return Err(fields.fail(ErrorCode::UNKNOWN_OP, format!("there is no op {:?}", excerpt(&op)))),
         })
     }
 

@@ -149,6 +149,13 @@ fn text(raw: &Raw<'_>) -> Option<String> {
     raw.str().map(std::borrow::Cow::into_owned)
 }
 
+/// The beginning of what a client wrote, to be named in an error: as long as a name may be, so that no small frame asks for
+/// a large answer.
+pub(crate) fn excerpt(text: &str) -> &str {
+    const LONGEST: usize = 99;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
+}
+
 fn positive(raw: &Raw<'_>) -> Option<u64> {
     raw.uint().filter(|&id| id > 0)
 }

@@ -3,9 +3,13 @@
 mod access;
 mod batch;
 mod bodies;
+mod description;
 mod info;
+mod metrics;
 mod once;
+mod openmetrics;
 mod orders;
+mod schema;
 
 use std::net::SocketAddr;
 
@@ -39,6 +43,10 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
     }
 
     pub(crate) fn json(&self) -> Value {

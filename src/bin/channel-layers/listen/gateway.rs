@@ -21,9 +21,14 @@ enum Event {
 type Events<'a> = SelectAll<Pin<Box<dyn Stream<Item = Event> + 'a>>>;
 
 /// Listens until the client has ended, a group is refused, or nobody reads any more.
-pub(super) async fn listen(url: &str, groups: &[String], stop: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(super) async fn listen(
+    url: &str,
+    config: ClientConfig,
+    groups: &[String],
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let failed = |e: Error| Failure::of(&e, url);
-    let client = Client::connect(url, ClientConfig::default()).map_err(failed)?;
+    let client = Client::connect(url, config).map_err(failed)?;
     let groups = groups.iter().map(|name| client.group(name)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let listened = tokio::select! {
         () = stop => Ok(()),

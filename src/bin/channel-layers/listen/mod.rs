@@ -8,6 +8,7 @@ use std::io::Write;
 use channel_layers::Message;
 use serde_json::Value;
 
+use crate::access::TokenArgs;
 use crate::failure::Failure;
 use crate::layer::{Direct, LayerArgs};
 use crate::signal::stop_signal;
@@ -36,9 +37,12 @@ pub(crate) struct Listen {
     #[arg(long = "channel", short, value_name = "CHANNEL", conflicts_with = "to")]
     channels: Vec<String>,
 
-    /// The gateway: ws://HOST:PORT/ws or http://HOST:PORT.
+    /// The gateway: ws://HOST:PORT/ws or http://HOST:PORT; wss:// and https:// with TLS.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", conflicts_with = "layer")]
     to: String,
+
+    #[command(flatten)]
+    token: TokenArgs,
 
     #[command(flatten)]
     layer: LayerArgs,
@@ -49,7 +53,9 @@ impl Listen {
         let stop = stop_signal()?;
         match self.layer.direct()? {
             Some(Direct { config, name }) => layer::listen(config, &name, &self.groups, &self.channels, stop).await,
-            None if self.channels.is_empty() => gateway::listen(&self.to, &self.groups, stop).await,
+            None if self.channels.is_empty() => {
+                gateway::listen(&self.to, self.token.client(), &self.groups, stop).await
+            }
             None => {
                 let text = "--channel takes messages off a channel layer itself: add --backend or --redis-url";
                 Err(Failure::usage(text))

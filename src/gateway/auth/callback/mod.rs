@@ -31,6 +31,7 @@ mod cache;
 mod config;
 mod stats;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -248,6 +249,11 @@ impl Authorizer for CallbackAuthorizer {
                 _ => granted,
             }
         })
+    }
+
+    fn failures(&self) -> BTreeMap<&'static str, u64> {
+        let stats = self.stats();
+        [("denied", stats.denied), ("failed", stats.failed)].into()
     }
 }
 

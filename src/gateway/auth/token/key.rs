@@ -12,6 +12,7 @@ use ring::signature::{self as asymmetric, UnparsedPublicKey};
 use ring::{hmac, signature};
 
 use super::Algorithm;
+use crate::protocol::excerpt;
 use crate::{Error, ErrorKind, Result};
 
 /// A key that tokens are checked with: a secret or a public key.
@@ -107,7 +108,7 @@ impl Key {
                 let key = VerifyingKey::from_sec1_bytes(&uncompressed(133)?);
                 Material::P521(Box::new(key.map_err(|_| "its point is not on P-521")?))
             }
-            _ => return Err(format!("the curve {curve:.40?} is not known here")),
+            _ => return Err(format!("the curve {:?} is not known here", excerpt(curve))),
         }))
     }
 

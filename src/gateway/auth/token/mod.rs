@@ -19,6 +19,7 @@ mod sign;
 mod stats;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -114,6 +115,10 @@ impl Authorizer for TokenAuthorizer {
             }
             Ok(checked?)
         })
+    }
+
+    fn failures(&self) -> BTreeMap<&'static str, u64> {
+        self.stats().refused
     }
 }
 

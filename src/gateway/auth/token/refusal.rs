@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::Denied;
+use crate::protocol::excerpt;
 
 /// Why a token is not accepted. The text names nothing that its bearer did not say himself.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,9 +73,9 @@ impl fmt::Display for Refusal {
             Refusal::Missing => f.write_str("a token is needed to connect here"),
             Refusal::TooLarge { limit } => write!(f, "the token has more than {limit} bytes"),
             Refusal::Malformed(what) => write!(f, "the token cannot be read: {what}"),
-            Refusal::Algorithm(name) => write!(f, "the token's algorithm {name:.20?} is not allowed here"),
+            Refusal::Algorithm(name) => write!(f, "the token's algorithm {:?} is not allowed here", excerpt(name)),
             Refusal::UnknownKey { algorithm, kid: Some(kid) } => {
-                write!(f, "there is no key {kid:.60?} for {algorithm} here")
+                write!(f, "there is no key {:?} for {algorithm} here", excerpt(kid))
             }
             Refusal::UnknownKey { algorithm, kid: None } => write!(f, "there is no key for {algorithm} here"),
             Refusal::Signature => f.write_str("the token's signature is not right"),

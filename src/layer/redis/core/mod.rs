@@ -32,7 +32,9 @@ use super::wire::{Recipients, To};
 use crate::layer::events::EventSender;
 use crate::layer::local::Registry;
 use crate::layer::redis::now;
-use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
+use crate::layer::{
+    Capabilities, ChannelLayer, Health, LayerCounts, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach,
+};
 use crate::{ChannelName, GroupName, Message, Result};
 use groups::{Leaving, Told};
 use own::Own;
@@ -304,5 +306,9 @@ impl ChannelLayer for RedisLayer {
     fn health(&self) -> Health {
         self.core().watch();
         self.core().pulses.read()
+    }
+
+    fn counts(&self) -> LayerCounts {
+        self.stats().into()
     }
 }

@@ -31,7 +31,9 @@ use super::wire::keys::Keys;
 use crate::layer::events::EventSender;
 use crate::layer::local::Registry;
 use crate::layer::redis::now;
-use crate::layer::{Capabilities, ChannelLayer, Health, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach};
+use crate::layer::{
+    Capabilities, ChannelLayer, Health, LayerCounts, LayerEvent, LayerEvents, Mailbox, MailboxOptions, Reach,
+};
 use crate::{ChannelName, Error, ErrorKind, GroupName, Message, Result};
 use kept::Kept;
 use topics::{Source, Subscription, Topics};
@@ -429,5 +431,9 @@ impl ChannelLayer for RedisPubSubLayer {
 
     fn health(&self) -> Health {
         self.inner().pulses.read()
+    }
+
+    fn counts(&self) -> LayerCounts {
+        self.stats().into()
     }
 }

@@ -1,0 +1,38 @@
+//! With the feature `tls`: `wss://` too, by rustls with ring. Gateways are trusted as the operating system does, or as
+//! `SSL_CERT_FILE` says.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_tungstenite::Connector;
+use tokio_tungstenite::tungstenite::Error;
+
+/// Reading the system's certificates takes some milliseconds; they are the same for every connection.
+static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+
+/// What connects to gateways. Where no TLS is asked for, no certificate is looked for.
+pub(super) fn connector(tls: bool) -> Result<Option<Connector>, Error> {
+    if !tls {
+        return Ok(None);
+    }
+    if let Some(config) = CONFIG.get() {
+        return Ok(Some(Connector::Rustls(Arc::clone(config))));
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let text = "this machine has no certificates to know gateways by: install ca-certificates, or name a file in \
+                    SSL_CERT_FILE";
+        return Err(Error::Io(io::Error::new(io::ErrorKind::NotFound, text)));
+    }
+    // Named, as rustls chooses no cryptography by itself in a program that has several kinds.
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring serves the default versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Some(Connector::Rustls(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))))
+}
