@@ -7,6 +7,7 @@ mod doctor;
 mod layer;
 mod operation;
 mod redis;
+mod secured;
 mod token;
 
 use std::io::{BufRead, BufReader, Read, Write};

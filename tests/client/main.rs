@@ -348,7 +348,7 @@ async fn a_provider_that_says_unauthorized_ends_the_client() {
 
 #[tokio::test]
 async fn addresses_that_cannot_work_are_refused_at_once() {
-    for (url, why) in [("localhost", "no scheme"), ("wss://localhost/ws", "TLS"), ("ws://", "host")] {
+    for (url, why) in [("localhost", "no scheme"), ("ws://", "host")] {
         let error = Client::connect(url, ClientConfig::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains(why), "{error}");

@@ -22,12 +22,12 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 #[cfg(not(feature = "tls"))]
-use plain::connector;
+use plain::{TLS, connect};
 #[cfg(feature = "tls")]
-use secure::connector;
+use secure::{TLS, connect};
 
 use super::{MAX_UNSENT, SocketEvent};
 use crate::protocol::Encoding;
@@ -77,9 +77,7 @@ impl Socket {
                 .write_buffer_size(BUFFER)
                 .max_message_size(Some(MAX_MESSAGE))
                 .max_frame_size(Some(MAX_MESSAGE));
-            let connector = connector(request.uri().scheme_str() == Some("wss"))?;
-            let connected = connect_async_tls_with_config(request, Some(config), true, connector).await;
-            connected.map(|(stream, _)| stream)
+            connect(request, config).await
         };
         let state = State::Opening(Box::pin(opening));
         Self { state, encoding, unsent: VecDeque::new(), unsent_bytes: 0, closing: None }
@@ -225,8 +223,8 @@ pub(crate) fn random() -> u64 {
 }
 
 pub(crate) fn check(url: &str) -> Result<()> {
-    if url.starts_with("wss:") {
-        let text = "this build has no TLS: connect with ws:// inside your network, or through a proxy that adds TLS";
+    if url.starts_with("wss:") && !TLS {
+        let text = "this build has no TLS: build it with the feature `tls`, or connect with ws:// inside your network";
         return Err(Error::new(ErrorKind::Config, text));
     }
     Ok(())

@@ -6,19 +6,32 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_tungstenite::Connector;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::http::Request;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{Connector, connect_async_tls_with_config};
+
+use super::Stream;
+
+/// Whether `wss://` can be connected to.
+pub(super) const TLS: bool = true;
 
 /// Reading the system's certificates takes some milliseconds; they are the same for every connection.
 static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
 
-/// What connects to gateways. Where no TLS is asked for, no certificate is looked for.
-pub(super) fn connector(tls: bool) -> Result<Option<Connector>, Error> {
-    if !tls {
-        return Ok(None);
-    }
+/// Opens a WebSocket. Where no TLS is asked for, no certificate is looked for.
+pub(super) async fn connect(request: Request<()>, config: WebSocketConfig) -> Result<Stream, Error> {
+    let connector = match request.uri().scheme_str() {
+        Some("wss") => Some(Connector::Rustls(tls()?)),
+        _ => None,
+    };
+    let connected = connect_async_tls_with_config(request, Some(config), true, connector).await;
+    connected.map(|(stream, _)| stream)
+}
+
+fn tls() -> Result<Arc<ClientConfig>, Error> {
     if let Some(config) = CONFIG.get() {
-        return Ok(Some(Connector::Rustls(Arc::clone(config))));
+        return Ok(Arc::clone(config));
     }
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -34,5 +47,5 @@ pub(super) fn connector(tls: bool) -> Result<Option<Connector>, Error> {
         .expect("ring serves the default versions of TLS")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Some(Connector::Rustls(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))))
+    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
 }
