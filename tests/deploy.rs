@@ -66,7 +66,7 @@ fn every_flag_of_serve_that_is_named_is_one() {
 #[test]
 fn the_settings_to_begin_with_are_settings() {
     let mut sources = Sources::new([("REDIS_URL", "redis://localhost:6379")]);
-    sources.toml(&read("deploy/channel-layers.toml"));
+    sources.toml(read("deploy/channel-layers.toml"));
     let resolved = sources.resolve().unwrap();
     assert_eq!(resolved.config().listen, "0.0.0.0:8000");
     assert_eq!(resolved.config().gateway.address_connections, 100);

@@ -114,6 +114,11 @@ impl Server {
 
     /// Starts it, on the servers' processor if `pinned`, and waits until it listens.
     pub(crate) fn start(self, pinned: bool) -> Result<Running, String> {
+        self.start_with(pinned, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(self, pinned: bool, options: &[&str]) -> Result<Running, String> {
         // Free a moment ago; a server that finds it taken ends, and says so in its log.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| format!("no port: {e}"))?;
         let address = listener.local_addr().map_err(|e| format!("no port: {e}"))?;
@@ -128,7 +133,7 @@ impl Server {
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let log = folder.join(format!("{}.log", self.name()));
         let file = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.args(arguments).args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         command.env("NODE_PATH", peers().join("node_modules")).env("GOMAXPROCS", "1").env_remove("RUST_LOG");
         let process = command.spawn().map_err(|e| format!("{program}: {e}"))?;
         let mut running = Running { process, address };

@@ -45,9 +45,6 @@ const UNREAD_ANSWERS: usize = 16 * 1024;
 /// How many orders are kept for a connection whose request runs.
 const ORDERS: usize = 64;
 
-/// The most that answering a control frame can take (RFC 6455, section 5.5).
-const CONTROL: usize = 127;
-
 /// What a new connection begins with.
 #[derive(Debug)]
 pub(crate) struct Opening {
@@ -473,8 +470,8 @@ impl Connection {
                 host.shared.counters.frames_in.add(1);
                 Input::Frame(kind, bytes)
             }
-            Incoming::Control => {
-                self.answers += CONTROL;
+            Incoming::Control(answer) => {
+                self.answers += answer;
                 Input::Alive
             }
             Incoming::Violation(code, reason) => Input::Violation(code, reason),

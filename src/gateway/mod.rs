@@ -39,6 +39,7 @@ mod listener;
 mod live;
 mod operation;
 mod origin;
+mod patience;
 mod roster;
 mod seldom;
 mod serve;

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::session::FrameKind;
+use super::tls::TlsStream;
 use super::websocket::{self, Decoder, Event, Violation};
 use crate::protocol::CloseCode;
 use crate::row::Row;
@@ -57,8 +58,8 @@ enum Closing {
 pub(crate) enum Incoming {
     /// A whole message.
     Frame(FrameKind, Bytes),
-    /// A ping, answered already, or a pong.
-    Control,
+    /// A ping, answered already by so many bytes, or a pong.
+    Control(usize),
     /// The peer broke a rule; no more can be read.
     Violation(CloseCode, &'static str),
     /// The peer closed, or is gone.
@@ -69,10 +70,11 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// The stream below: TCP where it could be had, whatever the HTTP server was given where not.
+/// The stream below: TCP or TLS of our own where it could be had, whatever the HTTP server was given where not.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Other(TokioIo<Upgraded>),
 }
 
@@ -119,10 +121,12 @@ impl Socket {
         let incoming = event.map(|event| match event {
             Event::Message(kind, bytes) => Incoming::Frame(kind, bytes),
             Event::Ping(payload) => {
-                self.push(websocket::pong(&payload), 1);
-                Incoming::Control
+                let pong = websocket::pong(&payload);
+                let size = pong.len();
+                self.push(pong, 1);
+                Incoming::Control(size)
             }
-            Event::Pong(_) => Incoming::Control,
+            Event::Pong(_) => Incoming::Control(0),
             Event::Close(code) => {
                 self.push(code.map_or_else(websocket::close_without_code, |code| websocket::close(code, "")), 1);
                 self.closed = true;
@@ -319,6 +323,10 @@ macro_rules! on_stream {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             Stream::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Tls(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }

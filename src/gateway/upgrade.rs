@@ -21,9 +21,11 @@ use super::control::Control;
 use super::delivery::Form;
 use super::forwarded;
 use super::origin;
+use super::patience::Patient;
 use super::shard::{Command, Shard};
 use super::shared::Shared;
 use super::socket::{Socket, Stream};
+use super::tls::TlsStream;
 use super::websocket::{self, Decoder};
 use crate::layer::ChannelLayer;
 use crate::protocol::{CloseCode, Encoding};
@@ -180,12 +182,17 @@ fn open<L: ChannelLayer>(
     }
 }
 
-/// Gets the TCP stream back from the HTTP server where it is one of ours, which saves a call through a table per read
-/// and write.
+/// Gets the stream back from the HTTP server where it is one of ours, which saves a call through a table per read and
+/// write, and the patience that is measured there: a WebSocket has bounds of its own for a peer that reads nothing.
 fn unwrap(upgraded: Upgraded) -> (Stream, Vec<u8>) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        // Copied, mostly nothing: taken over it would keep the HTTP server's whole buffer for the connection's life.
-        Ok(parts) => (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+    // What was read is copied, mostly nothing: taken over it would keep the HTTP server's whole buffer for the connection's
+    // life.
+    let upgraded = match upgraded.downcast::<TokioIo<Patient<TcpStream>>>() {
+        Ok(parts) => return (Stream::Tcp(parts.io.into_inner().into_inner()), parts.read_buf.to_vec()),
+        Err(upgraded) => upgraded,
+    };
+    match upgraded.downcast::<TokioIo<Patient<TlsStream>>>() {
+        Ok(parts) => (Stream::Tls(Box::new(parts.io.into_inner().into_inner())), parts.read_buf.to_vec()),
         Err(upgraded) => (Stream::Other(TokioIo::new(upgraded)), Vec::new()),
     }
 }

@@ -2,6 +2,7 @@
 //! `report --print FILE…` to see the tables only. It measures nothing, so that the report can be written again at any time.
 
 mod aims;
+mod attacks;
 mod charts;
 mod decode;
 mod layers;
@@ -69,6 +70,7 @@ fn figures(results: &Results, chart: impl Fn(&str) -> String) -> String {
         aims::section(results),
         sections::behind(results),
         sections::fan_out(results, chart),
+        attacks::section(results),
         layers::section(results),
         decode::section(results),
     ]

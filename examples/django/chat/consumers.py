@@ -4,8 +4,8 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 
 class ChatConsumer(AsyncJsonWebsocketConsumer):
-    # The `type` of a message names the method that Channels calls, and browsers at the gateway choose it. A type without
-    # a method ends a consumer, and `close` would call just that. So this one hears these and no others.
+    # The `type` of a message names the method that Channels calls, and browsers at the gateway choose it, but for what
+    # every consumer inherits. A type without a method ends a consumer. So this one hears these and no others.
     hears = ("websocket.connect", "websocket.receive", "websocket.disconnect", "chat.message")
 
     async def dispatch(self, message):

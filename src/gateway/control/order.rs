@@ -75,9 +75,8 @@ impl Selector {
 
 /// What the server wants of connections, in every gateway on a layer.
 ///
-/// A gateway carries it out with [`Gateway::disconnect`](crate::gateway::Gateway::disconnect) and
-/// [`Gateway::leave`](crate::gateway::Gateway::leave). Any other program on the layer sends it with
-/// [`send`](Self::send), or as a message to the group [`GROUP`](Self::GROUP); from Django, when a user logs out:
+/// A gateway carries it out with [`Gateway::order`](crate::gateway::Gateway::order). Any other program on the layer sends
+/// it with [`send`](Self::send), or as a message to the group [`GROUP`](Self::GROUP); from Django, when a user logs out:
 ///
 /// ```python
 /// async_to_sync(get_channel_layer().group_send)(

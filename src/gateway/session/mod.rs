@@ -289,7 +289,8 @@ impl Session {
     fn refuse(&self, id: Option<u64>, wait: Duration) -> Effect {
         let code = ErrorCode::TOO_MANY_REQUESTS;
         let reason = format!("a connection may send {} requests a second", self.config.message_rate);
-        self.write(&ServerFrame::Error { id, code, reason, temporary: true, retry_after: Some(wait) })
+        let error = ServerFrame::Error { id, code, reason, temporary: true, retry_after: Some(wait) };
+        Effect::Refuse(code, error.encode(self.encoding))
     }
 
     fn flood(&mut self, wait: Duration) -> Effect {

@@ -91,7 +91,7 @@ pub(in crate::gateway) fn check_group(group: &GroupName) -> Result<(), (ErrorCod
 
 /// What every consumer of Django Channels inherits. A type of that name would run it: `close` closes the socket of each
 /// consumer in a group, and `send_json` puts what it is given on it. Tested against the real classes.
-const INHERITED: [&str; 22] = [
+const INHERITED: [&str; 24] = [
     "accept",
     "as_asgi",
     "base_send",
@@ -112,8 +112,10 @@ const INHERITED: [&str; 22] = [
     "receive_json",
     "scope",
     "send",
+    "send_body",
     "send_headers",
     "send_json",
+    "send_response",
 ];
 
 /// Refuses the types that a client may not send. A Django consumer runs the method that a message's `type` names, dots
