@@ -22,7 +22,7 @@
 //! | `cli` | yes | the `channel-layers` binary; libraries turn it off |
 //! | `tls` | yes | TLS to Redis, to whoever says who clients are, and of the gateway's own |
 //! | `demo` | no | the chat page inside the binary |
-//! | `testing` | no | the conformance suite, for authors of other layers |
+//! | `testing` | no | the conformance suite, for authors of other layers; messages as they stand in Redis |
 //! | `npm` | no | the wasm-bindgen classes of the npm package |
 
 #![warn(clippy::unwrap_used)]

@@ -69,6 +69,8 @@ pub use examine::{Examined, RefusedCommand, ServerFacts};
 pub use host::{Host, Tls, Verify};
 pub use pubsub::RedisPubSubLayer;
 pub use stats::RedisStats;
+#[cfg(feature = "testing")]
+pub use wire::Written;
 pub use wire::{Serializer, register_serializer};
 
 /// The time since 1970, by this machine's clock: what goes over the wire.

@@ -14,6 +14,10 @@ mod serializer;
 pub(super) mod slot;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "testing")]
+mod written;
 
 pub(super) use envelope::{Recipients, To};
 pub use serializer::{Serializer, register_serializer};
+#[cfg(feature = "testing")]
+pub use written::Written;
