@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::seldom::Seldom;
 use super::shard::Command;
 use super::shared::Shared;
 use crate::layer::{ChannelLayer, Mailbox, MailboxOptions};
@@ -243,6 +244,7 @@ async fn run<L: ChannelLayer>(shared: Weak<Shared<L>>) {
 
 /// Opens this gateway's channel in the group. The layer keeps it there.
 async fn join<L: ChannelLayer>(shared: &Weak<Shared<L>>) -> Option<Mailbox> {
+    let trouble = Seldom::default();
     loop {
         let shared = shared.upgrade()?;
         match try_join(&shared).await {
@@ -251,7 +253,10 @@ async fn join<L: ChannelLayer>(shared: &Weak<Shared<L>>) -> Option<Mailbox> {
                 return Some(mailbox);
             }
             Err(error) if error.kind() == ErrorKind::Closed => return None,
-            Err(error) => tracing::warn!(%error, "the other gateways cannot be reached; trying again"),
+            Err(error) if trouble.may() => {
+                tracing::warn!(%error, "the other gateways cannot be reached; trying again");
+            }
+            Err(_) => {}
         }
         drop(shared);
         sleep(RETRY).await;
